@@ -1,0 +1,91 @@
+namespace PersonalizationBench.Core;
+
+/// <summary>Numeric type of weights at rest and of the products.</summary>
+public enum Precision
+{
+    /// <summary>bf16 products with f32 master weights where the processor is fast at it, else f32.</summary>
+    Auto,
+    Float32,
+    BFloat16,
+}
+
+/// <summary>What is known of a base before and after it is loaded.</summary>
+/// <param name="Name">As in the study file.</param>
+/// <param name="Architecture">llama, ...</param>
+/// <param name="Digest">SHA-256 (hex) over weights, configuration and tokenizer.</param>
+/// <param name="Parameters">Number of weights (tied ones once).</param>
+/// <param name="ContextLength">Longest sequence, in tokens.</param>
+/// <param name="SmallestDimension">The smallest in/out dimension of each adaptable projection, by module name; a rank above it is refused.</param>
+public sealed record BaseInfo(string Name, string Architecture, string Digest, long Parameters, int ContextLength, IReadOnlyDictionary<string, int> SmallestDimension)
+{
+    /// <summary>The precision in use ("float32", "bfloat16"); empty before loading.</summary>
+    public string Precision { get; init; } = "";
+
+    /// <summary>"cpu" or "cuda"; empty before loading.</summary>
+    public string Device { get; init; } = "";
+
+    /// <summary>Bits that one adapter parameter takes as stored (16 or 32).</summary>
+    public int AdapterBitsPerParameter { get; init; } = 32;
+}
+
+/// <summary>Text to token ids and back.</summary>
+public interface ITokenizer
+{
+    int VocabularySize { get; }
+
+    int BeginOfText { get; }
+
+    int EndOfText { get; }
+
+    /// <summary>Ids of <paramref name="text"/>, no special tokens added. Never fails: what the vocabulary lacks is spelt in bytes or its unknown token.</summary>
+    int[] Encode(string text);
+
+    string Decode(ReadOnlySpan<int> ids);
+}
+
+/// <summary>A sequence to continue.</summary>
+/// <param name="Tokens">The prompt, begin-of-text included.</param>
+/// <param name="MaxNewTokens">Upper bound on what is generated.</param>
+/// <param name="Slot">Adapter slot of the bank; -1 for the bare base.</param>
+public sealed record GenerationRequest(int[] Tokens, int MaxNewTokens, int Slot = -1)
+{
+    /// <summary>Generation ends when one of these ids is produced (it is not part of the result).</summary>
+    public IReadOnlyList<int> StopIds { get; init; } = [];
+}
+
+/// <summary>What was generated, greedily.</summary>
+public sealed record Generation(int[] Tokens);
+
+/// <summary>Sequences of which the last part is scored.</summary>
+/// <param name="Prompt">Tokens that are read, begin-of-text included.</param>
+/// <param name="Continuation">Tokens whose log-likelihood given the prompt and each other is summed.</param>
+/// <param name="Slot">Adapter slot of the bank; -1 for the bare base.</param>
+public sealed record ScoreRequest(int[] Prompt, int[] Continuation, int Slot = -1);
+
+/// <summary>
+/// A loaded base, as much of it as in-context strategies and the runner need. Weight updates need more and find it
+/// on the implementation in Models.
+/// </summary>
+public interface IBaseModel : IDisposable
+{
+    BaseInfo Info { get; }
+
+    ITokenizer Tokenizer { get; }
+
+    /// <summary>Greedy continuation of every request, in the given order; rows of any slots are batched together.</summary>
+    IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation);
+
+    /// <summary>Natural-log likelihood of each continuation, in the given order.</summary>
+    IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation);
+}
+
+/// <summary>Finds bases by name and loads them.</summary>
+public interface IBaseCatalog
+{
+    IReadOnlyList<string> Names { get; }
+
+    /// <summary>Reads what is known without loading the weights into memory. Throws <see cref="PbenchException"/> for an unknown or broken base.</summary>
+    BaseInfo Describe(string name);
+
+    IBaseModel Load(string name, Precision precision, string device);
+}

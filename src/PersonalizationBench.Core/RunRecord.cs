@@ -1,0 +1,83 @@
+namespace PersonalizationBench.Core;
+
+/// <summary>
+/// One row of <c>runs.csv</c>: what was measured in a cell, its status, its provenance. Null is an empty field:
+/// it was not measured. Times are seconds or milliseconds as named, sizes bytes, FLOPs count a multiply-add as two.
+/// Columns are written in this order, in snake case.
+/// </summary>
+public sealed record RunRecord
+{
+    /// <summary>Version of this row's layout.</summary>
+    public const int CurrentSchema = 1;
+
+    public int Schema { get; init; } = CurrentSchema;
+    public required string Key { get; init; }
+    public required string Study { get; init; }
+    public required string Dataset { get; init; }
+    public required string Base { get; init; }
+    public required string Strategy { get; init; }
+    /// <summary>The strategy's name in figures: type with the settings that vary, such as "lora r=8".</summary>
+    public required string Label { get; init; }
+    /// <summary>Empty, or "wrong-user".</summary>
+    public string Control { get; init; } = "";
+    public required long Seed { get; init; }
+    /// <summary>The strategy's resolved settings, as JSON with sorted keys.</summary>
+    public required string Settings { get; init; }
+    /// <summary>ok, failed, diverged or out-of-memory.</summary>
+    public required string Status { get; init; }
+    public string Error { get; init; } = "";
+
+    public int? Users { get; init; }
+    public int? Probes { get; init; }
+    public double? AdaptSeconds { get; init; }
+    public double? AdaptFlops { get; init; }
+    public long? TrainedTokens { get; init; }
+    public long? TrainableParameters { get; init; }
+    public long? StoredBytesPerUser { get; init; }
+    public double? AnswerSeconds { get; init; }
+    public double? PromptTokensPerProbe { get; init; }
+    public double? FlopsPerProbe { get; init; }
+    public double? FirstTokenMsP50 { get; init; }
+    public double? FirstTokenMsP95 { get; init; }
+    public double? FirstTokenMsP99 { get; init; }
+    public double? PerTokenMsP50 { get; init; }
+    public double? PerTokenMsP95 { get; init; }
+    public double? PerTokenMsP99 { get; init; }
+    public long? PeakRssAdaptBytes { get; init; }
+    public long? PeakRssAnswerBytes { get; init; }
+    public long? PeakDeviceAdaptBytes { get; init; }
+    public long? PeakDeviceAnswerBytes { get; init; }
+    public long? KvBytes { get; init; }
+    /// <summary>Share of a probe's evidence documents that were in its prompt, mean over probes with evidence.</summary>
+    public double? EvidenceRecall { get; init; }
+    /// <summary>Bits per byte on general held-out text with the bare base, and the mean over users' personal models.</summary>
+    public double? HeldOutBitsPerByteBefore { get; init; }
+    public double? HeldOutBitsPerByteAfter { get; init; }
+
+    public string BaseDigest { get; init; } = "";
+    public string DatasetDigest { get; init; } = "";
+    public string Precision { get; init; } = "";
+    public string Device { get; init; } = "";
+    public string Version { get; init; } = "";
+    /// <summary>UTC, ISO 8601.</summary>
+    public string Started { get; init; } = "";
+}
+
+/// <summary>One row of <c>probes.csv</c>: one probe's score in one cell.</summary>
+public sealed record ProbeRecord
+{
+    public required string Key { get; init; }
+    public required string UserId { get; init; }
+    public required string ProbeId { get; init; }
+    public required string Kind { get; init; }
+    /// <summary>exact-match, choice, style or bits-per-byte.</summary>
+    public required string Metric { get; init; }
+    /// <summary>0..1 for accuracies and style; bits per byte for likelihood.</summary>
+    public required double Score { get; init; }
+    /// <summary>What guessing scores in expectation (1/pool, 1/choices); empty where there is no such thing.</summary>
+    public double? Chance { get; init; }
+    public string Answer { get; init; } = "";
+    public string Gold { get; init; } = "";
+    public double? EvidenceRecall { get; init; }
+    public int? PromptTokens { get; init; }
+}
