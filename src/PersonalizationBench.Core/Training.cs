@@ -1,0 +1,20 @@
+namespace PersonalizationBench.Core;
+
+/// <summary>A stretch of text and how much its tokens count in the loss (0: read only).</summary>
+public readonly record struct TextSegment(string Text, float Weight);
+
+/// <summary>One training sequence: segments that follow each other in one context.</summary>
+public sealed record TrainingText(IReadOnlyList<TextSegment> Segments);
+
+/// <summary>An endless, seeded source of training sequences.</summary>
+public interface ITrainingCorpus
+{
+    /// <summary>SHA-256 over what determines the stream.</summary>
+    string Digest { get; }
+
+    /// <summary>The stream from its start; the same seed gives the same sequences.</summary>
+    IEnumerable<TrainingText> Stream(long seed);
+
+    /// <summary>Held-out sequences for measuring the loss; never in any stream.</summary>
+    IReadOnlyList<TrainingText> HeldOut { get; }
+}
