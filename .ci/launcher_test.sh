@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# What ./bench promises, tried in throw-away folders. Says nothing when all holds.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+broken() {
+  echo "launcher: $1" >&2
+  exit 1
+}
+
+# A copy of the launcher in a folder with a space, with tools of our own making first in its PATH.
+copy="$work/a copy"
+mkdir -p "$copy/.ci" "$copy/src/PersonalizationBench.Cli/bin/Release/net10.0" "$work/tools" "$work/home"
+cp "$here/bench" "$copy/"
+cp "$here/.ci/"*.sh "$copy/.ci/"
+cp "$here"/*.sln "$here"/Directory.* "$here/.editorconfig" "$copy/"
+for tool in bash sh readlink dirname cat sed grep awk nproc paste id mkdir find sort sha256sum stat rm tail date flock env sleep touch; do
+  ln -s "$(command -v "$tool")" "$work/tools/$tool"
+done
+run() { env -i HOME="$work/home" PATH="$work/tools" Torch="${torch-TorchSharp-cpu}" bash "$copy/bench" "$@"; }
+
+# Nothing is said to be there that is not, and the way out is one command.
+if [ ! -e /usr/share/dotnet/dotnet ] && [ ! -e /usr/lib/dotnet/dotnet ]; then
+  status=0
+  output=$(run build 2>&1) || status=$?
+  [[ $status = 3 && $output == *dotnet-install.sh* ]] || broken "without an SDK: status $status, said: $output"
+fi
+
+# An SDK that builds nothing but notes what it is asked.
+cat > "$work/tools/dotnet" <<'TOOL'
+#!/bin/sh
+case $1 in
+  --list-sdks) echo '10.0.100 [/nowhere]' ;;
+  --version) echo 10.0.100 ;;
+  build) echo build >> "$HOME/calls"; [ ! -e "$HOME/fail" ] || { echo "Program.cs(1,1): error CS0000: made up"; exit 1; } ;;
+  *) shift; printf '%s|' "$@"; echo "$PWD" ;;
+esac
+TOOL
+chmod +x "$work/tools/dotnet"
+touch "$copy/src/PersonalizationBench.Cli/bin/Release/net10.0/pbench.dll"
+
+cd "$work"
+output=$(run list "two words" 2> "$work/said")
+[ "$output" = "list|two words|$work" ] || broken "arguments or folder were not handed over: $output"
+grep -q building "$work/said" || broken "the first build was not announced"
+
+run list > /dev/null 2> "$work/said"
+[ "$(grep -c build "$work/home/calls")" = 1 ] || broken "built again though nothing had changed"
+[ ! -s "$work/said" ] || broken "not quiet when everything is there: $(cat "$work/said")"
+
+touch "$copy/src/new.cs" "$work/home/fail"
+status=0
+run list > "$work/output" 2> "$work/said" || status=$?
+[ $status = 1 ] || broken "a failed build gave status $status"
+grep -q "error CS0000" "$work/said" || broken "a failed build's errors were not shown"
+rm "$work/home/fail"
+run list > /dev/null 2>&1
+[ "$(grep -c build "$work/home/calls")" = 3 ] || broken "a changed source, or a failed build, did not lead to another build"
+
+# Without libtorch, and without the right to install it: one command to run, status 3.
+if [ ! -e /usr/include/ATen/ATen.h ]; then
+  status=0
+  output=$(torch=native run build 2>&1) || status=$?
+  [[ $status = 3 && ($output == *Run:* || $output == *"run:"*) ]] || broken "without libtorch: status $status, said: $output"
+fi
+status=0
+output=$(env -i HOME="$work/home" PATH="$work/tools" LIBTORCH="$work" bash "$copy/bench" build 2>&1) || status=$?
+[[ $status = 3 && $output == *"LIBTORCH=$work"* ]] || broken "a wrong LIBTORCH: status $status, said: $output"
+
+run doctor > "$work/output" || true
+grep -q '^\.NET SDK .*10\.0\.100' "$work/output" || broken "doctor does not show the SDK"
