@@ -40,6 +40,10 @@ public interface ITokenizer
     /// <summary>Ids of <paramref name="text"/>, no special tokens added. Never fails: what the vocabulary lacks is spelt in bytes or its unknown token.</summary>
     int[] Encode(string text);
 
+    /// <summary>Ids of a text that goes on after another one in the same context. Differs from <see cref="Encode"/> for
+    /// tokenizers that put something (a space) before a text's beginning.</summary>
+    int[] EncodeContinuation(string text) => Encode(text);
+
     string Decode(ReadOnlySpan<int> ids);
 }
 
