@@ -1,0 +1,62 @@
+#!/bin/bash
+# Builds libpbtorch.so against this machine's libtorch.   Usage: build.sh OUTPUT_DIRECTORY
+# LIBTORCH=/path/to/torch (the folder with lib/ and include/) picks another libtorch, such as a Python PyTorch's.
+# Does nothing when the library is newer than its sources and was built for this very libtorch.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+output=${1:?usage: build.sh OUTPUT_DIRECTORY}
+library=$output/libpbtorch.so
+stamp=$output/libpbtorch.stamp
+advice="apt-get install -y --no-install-recommends g++ libtorch-dev"
+
+fail() {
+  echo "build.sh: error: $1. On Debian and Ubuntu: $advice   (or LIBTORCH=/path/to/site-packages/torch)" >&2
+  exit 1
+}
+
+cxx=${CXX:-g++}
+command -v "$cxx" >/dev/null || fail "no C++ compiler ($cxx)"
+
+flags=(-std=c++17 -O2 -fPIC -fopenmp -DAT_PARALLEL_OPENMP=1 -fvisibility=hidden -Wall -Wno-unknown-pragmas)
+links=(-shared -Wl,-z,now -Wl,--no-as-needed)   # -z now: a symbol that is missing is an error at load, not a crash later
+if [ -n "${LIBTORCH:-}" ]; then
+  root=$LIBTORCH
+  [ -e "$root/lib/libtorch_cpu.so" ] || fail "LIBTORCH=$root has no lib/libtorch_cpu.so"
+  cpu=$root/lib/libtorch_cpu.so
+  flags+=(-I"$root/include" -I"$root/include/torch/csrc/api/include")
+  links+=(-L"$root/lib" -Wl,-rpath,"$root/lib")
+  # Wheels before 2.7 keep the old ABI of std::string: the library's own symbols say which.
+  grep -qa '_ZN3c106detail14torchCheckFail[A-Za-z0-9_]*St7__cxx11' "$root/lib/libc10.so" || flags+=(-D_GLIBCXX_USE_CXX11_ABI=0)
+  if [ -e "$root/lib/libtorch_cuda.so" ]; then
+    links+=(-ltorch_cuda -lc10_cuda)
+    for cuda in "${CUDA_HOME:-/usr/local/cuda}/include" "$root"/../nvidia/cuda_runtime/include "$root"/../nvidia/cu*/include; do
+      if [ -e "$cuda/cuda_runtime_api.h" ]; then
+        flags+=(-DPB_CUDA -I"$cuda")
+        break
+      fi
+    done
+  fi
+else
+  cpu=$("$cxx" -print-file-name=libtorch_cpu.so)   # the bare name again when there is none
+  [ -e "$cpu" ] && [ -e /usr/include/ATen/ATen.h ] || fail "libtorch is not installed"
+  flags+=(-I/usr/include/torch/csrc/api/include)
+fi
+links+=(-ltorch -ltorch_cpu -lc10)
+
+# The stamp names compiler, flags and libtorch's own file, so another libtorch, or a newer one in its place, is noticed.
+identity="$("$cxx" -dumpfullversion) ${flags[*]} $(realpath "$cpu") $(stat -Lc '%s %Y' "$cpu")"
+if [ -e "$library" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$identity" ] &&
+   [ -z "$(find "$here" -newer "$library" \( -name '*.cpp' -o -name '*.h' -o -name '*.sh' \) -print -quit)" ]; then
+  exit 0
+fi
+
+mkdir -p "$output"
+work=$(mktemp -d "$output/.build.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+printf '%s\n' "$here"/*.cpp | xargs -P "$(nproc)" -I{} sh -c \
+  'cxx=$1; source=$2; work=$3; shift 3; exec "$cxx" "$@" -c "$source" -o "$work/$(basename "$source").o"' \
+  build "$cxx" {} "$work" "${flags[@]}"
+"$cxx" -fopenmp "$work"/*.o "${links[@]}" -o "$work/libpbtorch.so"
+mv "$work/libpbtorch.so" "$library"   # whole or not at all
+printf '%s' "$identity" > "$stamp"
+echo "build.sh: built $library for $cpu"
