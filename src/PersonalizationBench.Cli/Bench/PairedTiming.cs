@@ -1,0 +1,44 @@
+namespace PersonalizationBench.Cli.Bench;
+
+/// <summary>Seconds of one pair: the same work by both sides, one right after the other.</summary>
+internal readonly record struct TimedPair(double Ours, double Theirs)
+{
+    /// <summary>Above 1 where ours took less time.</summary>
+    public double Ratio => Theirs / Ours;
+}
+
+/// <summary>
+/// Pairs measured in turn (ours, theirs, ours, theirs, ...): whatever else the machine does falls on both sides, and the
+/// ratio within a pair is what is compared. The median is reported with the smallest and largest beside it.
+/// </summary>
+internal sealed class PairedTiming(IReadOnlyList<TimedPair> pairs)
+{
+    public IReadOnlyList<TimedPair> Pairs { get; } = pairs.Count > 0 ? pairs : throw new ArgumentException("at least one pair", nameof(pairs));
+
+    public double OursSeconds => Median(Pairs.Select(p => p.Ours));
+
+    public double TheirsSeconds => Median(Pairs.Select(p => p.Theirs));
+
+    public double Ratio => Median(Pairs.Select(p => p.Ratio));
+
+    public double SmallestRatio => Pairs.Min(p => p.Ratio);
+
+    public double LargestRatio => Pairs.Max(p => p.Ratio);
+
+    private static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToList();
+        return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : 0.5 * (sorted[sorted.Count / 2 - 1] + sorted[sorted.Count / 2]);
+    }
+}
+
+/// <summary>How far two courses of losses are apart.</summary>
+internal static class Losses
+{
+    /// <summary>The largest |a - b| / |b| over the steps. Both must have as many.</summary>
+    public static double RelativeDifference(IReadOnlyList<double> ours, IReadOnlyList<double> theirs)
+    {
+        if (ours.Count != theirs.Count) throw new ArgumentException($"{ours.Count} losses against {theirs.Count}");
+        return ours.Zip(theirs, (a, b) => Math.Abs(a - b) / Math.Abs(b)).DefaultIfEmpty(0).Max();
+    }
+}

@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Cli.Bench;
+
+/// <summary>What the peer's script is told, as its JSON file has it.</summary>
+internal sealed record PeerJob
+{
+    public required int HiddenSize { get; init; }
+    public required int NumAttentionHeads { get; init; }
+    public required int NumKeyValueHeads { get; init; }
+    public required int NumHiddenLayers { get; init; }
+    public required double RopeTheta { get; init; }
+    public required double RmsNormEps { get; init; }
+    /// <summary>float32 or bfloat16.</summary>
+    public required string Precision { get; init; }
+    public required int Threads { get; init; }
+    public required int Rows { get; init; }
+    public required int Length { get; init; }
+    /// <summary>safetensors, f32, Hugging Face's names.</summary>
+    public required string Weights { get; init; }
+    /// <summary>int64 little-endian, [batches, rows, length + 1].</summary>
+    public required string Tokens { get; init; }
+    public required double LearningRate { get; init; }
+    public required double Beta1 { get; init; }
+    public required double Beta2 { get; init; }
+    public required double WeightDecay { get; init; }
+    public required double ClipNorm { get; init; }
+}
+
+/// <summary>What the peer did in one turn.</summary>
+internal sealed record PeerTurn(IReadOnlyList<double> Losses, IReadOnlyList<double> Seconds);
+
+/// <summary>A Python with the script <c>experiments/peers/train_step.py</c>: trains when asked, waits in between.</summary>
+internal sealed class PeerProcess : IDisposable
+{
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
+
+    private readonly Process _process;
+    private readonly Task<string> _errors;
+
+    private PeerProcess(Process process, string waitPolicy)
+    {
+        (_process, WaitPolicy) = (process, waitPolicy);
+        _errors = process.StandardError.ReadToEndAsync();
+        var hello = Read<Hello>();
+        TorchVersion = hello.Torch;
+    }
+
+    /// <summary>PyTorch's own.</summary>
+    public string TorchVersion { get; }
+
+    /// <summary>OMP_WAIT_POLICY of the process; empty for libgomp's default.</summary>
+    public string WaitPolicy { get; }
+
+    /// <summary>The first of the given Python, PBENCH_PYTHON, /usr/bin/python3 and python3 that has PyTorch.</summary>
+    /// <exception cref="PbenchException">The given one lacks PyTorch, or none has it.</exception>
+    public static string FindPython(string? given)
+    {
+        var candidates = given is not null ? [given] : new[] { Environment.GetEnvironmentVariable("PBENCH_PYTHON"), "/usr/bin/python3", "python3" };
+        foreach (var candidate in candidates)
+            if (!string.IsNullOrEmpty(candidate) && HasTorch(candidate)) return candidate;
+        throw new PbenchException(
+            $"no Python with PyTorch and NumPy found (tried {string.Join(", ", candidates.Where(c => !string.IsNullOrEmpty(c)))}). " +
+            "Give one by --python or PBENCH_PYTHON; on Debian: apt-get install -y --no-install-recommends python3-torch python3-numpy");
+    }
+
+    /// <param name="folder">Where the job's file is written.</param>
+    /// <param name="waitPolicy">OMP_WAIT_POLICY for the process; empty for libgomp's default.</param>
+    public static PeerProcess Start(string python, string script, PeerJob job, string folder, string waitPolicy)
+    {
+        var file = Path.Combine(folder, "job.json");
+        AtomicFile.WriteText(file, JsonSerializer.Serialize(job, s_json));
+        var start = new ProcessStartInfo(python, [script, file]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment.Remove("OMP_WAIT_POLICY");
+        if (waitPolicy.Length > 0) start.Environment["OMP_WAIT_POLICY"] = waitPolicy;
+        return new PeerProcess(Process.Start(start)!, waitPolicy);
+    }
+
+    /// <summary>So many further steps.</summary>
+    public PeerTurn Train(int steps)
+    {
+        try
+        {
+            _process.StandardInput.WriteLine(steps.ToString(CultureInfo.InvariantCulture));
+            _process.StandardInput.Flush();
+        }
+        catch (IOException)
+        {
+            throw Died();
+        }
+        return Read<PeerTurn>();
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited) _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+
+    private T Read<T>() => _process.StandardOutput.ReadLine() is { } line ? JsonSerializer.Deserialize<T>(line, s_json)! : throw Died();
+
+    private PbenchException Died()
+    {
+        _process.WaitForExit();
+        var lines = _errors.Result.TrimEnd().Split('\n');
+        return new PbenchException($"the peer's process ended with status {_process.ExitCode}: {string.Join("\n", lines.TakeLast(5))}");
+    }
+
+    private static bool HasTorch(string python)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(python, ["-c", "import numpy, torch"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false; // there is no such program
+        }
+    }
+
+    private sealed record Hello(string Torch, int Threads);
+}

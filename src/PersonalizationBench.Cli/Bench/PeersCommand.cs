@@ -1,0 +1,102 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Cli.Bench;
+
+/// <summary><c>pbench bench peers</c>: the training step against PyTorch's, and many users in one bank against one by one.</summary>
+internal static class PeersCommand
+{
+    private static readonly Option<string?> s_python = new("--python") { Description = "A Python that has PyTorch (default: PBENCH_PYTHON, /usr/bin/python3, python3)" };
+    private static readonly Option<int> s_pairs = new("--pairs") { Description = "Interleaved pairs per row", DefaultValueFactory = _ => 7 };
+    private static readonly Option<double> s_seconds = new("--seconds") { Description = "Seconds that each half of a pair should take", DefaultValueFactory = _ => 1.5 };
+    private static readonly Option<int[]> s_threads = new("--threads") { Description = "Numbers of threads", DefaultValueFactory = _ => [1, 2], AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<string[]> s_models = new("--models") { Description = $"Models: {string.Join(", ", TrainingWorkload.All.Select(w => w.Name))}", DefaultValueFactory = _ => [.. TrainingWorkload.All.Select(w => w.Name)], AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<int> s_users = new("--users") { Description = "Users adapted in one bank", DefaultValueFactory = _ => 32 };
+    private static readonly Option<int> s_steps = new("--steps") { Description = "Steps of every user", DefaultValueFactory = _ => 8 };
+    private static readonly Option<string?> s_only = new("--only") { Description = "training-step or many-users" };
+    private static readonly Option<string?> s_output = new("--output") { Description = "Where the results go (default: results/peers of the repository)" };
+
+    /// <summary>The command group <c>bench</c> with <c>peers</c> in it.</summary>
+    public static Command Create()
+    {
+        var peers = new Command("peers", "Time the training step against Python's PyTorch, and many users at once against one by one")
+        {
+            s_python, s_pairs, s_seconds, s_threads, s_models, s_users, s_steps, s_only, s_output,
+        };
+        peers.SetAction((parse, cancellation) => Task.FromResult(Run(parse, TimeProvider.System, Console.Out, cancellation)));
+        return new Command("bench", "Measure this program against others") { peers };
+    }
+
+    private static int Run(ParseResult parse, TimeProvider clock, TextWriter output, CancellationToken cancellation)
+    {
+        var started = clock.GetUtcNow();
+        var root = RepositoryRoot();
+        var script = Path.Combine(root, "experiments", "peers", "train_step.py");
+        var pairing = new PairingOptions(AtLeast(parse, s_pairs, 1), parse.GetValue(s_seconds));
+        var models = parse.GetRequiredValue(s_models).Select(FindModel).ToList();
+        var threads = parse.GetRequiredValue(s_threads).Where(t => t <= Environment.ProcessorCount).ToList();
+        if (threads.Count == 0) throw new PbenchException($"--threads: this machine has {Environment.ProcessorCount} cores");
+        var only = parse.GetValue(s_only);
+        if (only is not (null or "training-step" or "many-users")) throw new PbenchException($"--only: expected training-step or many-users, not '{only}'");
+        var python = only == "many-users" ? null : PeerProcess.FindPython(parse.GetValue(s_python));
+
+        var folder = Directory.CreateTempSubdirectory("pbench-peers-").FullName;
+        var records = new List<PeerRecord>();
+        try
+        {
+            var grid = from model in models from precision in new[] { Precision.Float32, Precision.BFloat16 } from count in threads select (model, precision, count);
+            if (python is not null)
+            {
+                var comparison = new TrainingStepComparison(python, script, folder, pairing);
+                foreach (var (model, precision, count) in grid) Add(comparison.Run(model, precision, count, cancellation));
+            }
+            if (only != "training-step")
+            {
+                // Each pair takes 2 x users x steps of training: three of them say enough.
+                var comparison = new ManyUsersComparison(pairing with { Pairs = Math.Min(3, pairing.Pairs) });
+                foreach (var (model, precision, count) in grid.Where(g => g.model == models[0] && g.count == threads.Max()))
+                    Add(comparison.Run(model, precision, count, AtLeast(parse, s_users, 1), AtLeast(parse, s_steps, 1), cancellation));
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        var results = parse.GetValue(s_output) ?? Path.Combine(root, "results", "peers");
+        PeersReport.Write(results, records, Settings(), started);
+        output.WriteLine($"written: {Path.GetRelativePath(Environment.CurrentDirectory, results)}");
+        return records.All(r => r.Agrees()) ? 0 : 1;
+
+        void Add(PeerRecord record)
+        {
+            records.Add(record);
+            output.WriteLine(FormattableString.Invariant($"{record.Comparison,-14} {record.Model,-3} {record.Precision,-9} {record.Threads} threads  {record.OursMsPerStep,8:F1} ms  {PeersReport.Reference(record)} {record.ReferenceMsPerStep,8:F1} ms  ratio {PeersReport.Ratio(record)}  losses {PeersReport.Agreement(record)}"));
+        }
+
+        JsonObject Settings() => new()
+        {
+            ["pairs"] = pairing.Pairs,
+            ["seconds"] = pairing.SecondsPerTurn,
+            ["python"] = python,
+            ["script"] = Digest.OfFile(script),
+        };
+    }
+
+    private static int AtLeast(ParseResult parse, Option<int> option, int least)
+    {
+        var value = parse.GetValue(option);
+        return value >= least ? value : throw new PbenchException($"{option.Name}: expected at least {least}, not {value}");
+    }
+
+    private static TrainingWorkload FindModel(string name) =>
+        TrainingWorkload.All.FirstOrDefault(w => w.Name == name) ?? throw new PbenchException($"--models: '{name}' is unknown; expected {string.Join(", ", TrainingWorkload.All.Select(w => w.Name))}");
+
+    private static string RepositoryRoot()
+    {
+        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
+            if (File.Exists(Path.Combine(at.FullName, "PersonalizationBench.sln"))) return at.FullName;
+        throw new PbenchException($"no PersonalizationBench.sln above {AppContext.BaseDirectory}: bench peers runs from a checkout of the repository");
+    }
+}

@@ -1,0 +1,192 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using PersonalizationBench.Core;
+using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
+using TorchSharp;
+
+namespace PersonalizationBench.Cli.Bench;
+
+/// <summary>How long and how often is measured.</summary>
+/// <param name="Pairs">Pairs of turns.</param>
+/// <param name="SecondsPerTurn">What one turn should take, by the speed of the steps before it.</param>
+/// <param name="ParitySteps">Steps from the same weights whose losses must agree; they warm both sides up.</param>
+internal sealed record PairingOptions(int Pairs = 7, double SecondsPerTurn = 1.5, int ParitySteps = 12);
+
+/// <summary>
+/// The training step of <see cref="Pretrainer"/> against PyTorch's, from the same weights on the same batches. What is timed on
+/// our side is the pretrainer as users run it, batch assembly included: the peer trains inside the pretrainer's evaluation hook,
+/// whose time does not count.
+/// </summary>
+internal sealed class TrainingStepComparison(string python, string script, string folder, PairingOptions options)
+{
+    /// <summary>Relative difference of losses that rounding explains: f32 sums in another order; bf16 keeps 8 bits of a product.</summary>
+    private static double Tolerance(Precision precision) => precision == Precision.Float32 ? 1e-3 : 1e-2;
+
+    /// <summary>One row of results. A peer that trains something else is reported in the row, not thrown.</summary>
+    public PeerRecord Run(TrainingWorkload workload, Precision precision, int threads, CancellationToken cancellation)
+    {
+        torch.set_num_threads(threads);
+        var config = PretrainConfigOf(workload, precision);
+        using var peer = FastestPeer(JobOf(workload, config, threads), threads);
+        var turns = new Turns(peer, options, cancellation);
+        Pretrainer.Run(
+            config,
+            _ => new RepeatingCorpus(workload),
+            TrainingWorkload.Tokenizer,
+            saveTokenizer: _ => { },
+            Path.Combine(folder, FormattableString.Invariant($"base-{workload.Name}-{precision}-{threads}")),
+            new PretrainHooks { Evaluate = (_, progress) => turns.AfterStep(progress) },
+            cancellation);
+
+        var (timing, steps) = turns.Result();
+        return new PeerRecord
+        {
+            Comparison = "training-step",
+            Ours = "pbench",
+            Reference = "PyTorch",
+            Model = workload.Name,
+            Parameters = workload.Model.Parameters,
+            Precision = ComputePrecision.Name(ComputePrecision.Choose(workload.Model, precision, "cpu")),
+            Threads = threads,
+            Pairs = timing.Pairs.Count,
+            Steps = steps,
+            TokensPerStep = workload.TokensPerStep,
+            OursMsPerStep = 1e3 * timing.OursSeconds,
+            ReferenceMsPerStep = 1e3 * timing.TheirsSeconds,
+            Ratio = timing.Ratio,
+            RatioMin = timing.SmallestRatio,
+            RatioMax = timing.LargestRatio,
+            LossesCompared = options.ParitySteps,
+            LossDifference = Losses.RelativeDifference(turns.OurLosses, turns.PeerLosses),
+            LossTolerance = Tolerance(precision),
+            Libtorch = torch.__version__,
+            ReferenceTorch = peer.TorchVersion,
+        };
+    }
+
+    private static PretrainConfig PretrainConfigOf(TrainingWorkload workload, Precision precision) => new()
+    {
+        Name = workload.Name,
+        Model = workload.Model,
+        Stages = [new PretrainStage { Name = "peers", Steps = int.MaxValue, BatchSequences = workload.Rows, LearningRate = 1e-3 }],
+        Precision = precision,
+        Seed = 1,
+        EvaluateEvery = 1,
+        LogEvery = int.MaxValue,
+        CheckpointEvery = int.MaxValue,
+    };
+
+    /// <summary>Writes the weights that the pretrainer starts from, and its batches, for the peer to read.</summary>
+    private PeerJob JobOf(TrainingWorkload workload, PretrainConfig config, int threads)
+    {
+        var model = workload.Model;
+        var weightsFile = Path.Combine(folder, "weights.safetensors");
+        using (var weights = LlamaWeights.Initialise(model, config.Seed, Precision.Float32))
+            SafetensorsFile.Write(weightsFile, weights.Export());
+        var tokensFile = Path.Combine(folder, "tokens.bin");
+        var tokens = RepeatingCorpus.Sequences(workload).SelectMany(s => s).Select(t => (long)t).ToArray();
+        AtomicFile.Write(tokensFile, stream => stream.Write(MemoryMarshal.AsBytes(tokens.AsSpan())));
+        return new PeerJob
+        {
+            HiddenSize = model.Dimension,
+            NumAttentionHeads = model.Heads,
+            NumKeyValueHeads = model.KeyValueHeads,
+            NumHiddenLayers = model.Layers,
+            RopeTheta = model.RopeTheta,
+            RmsNormEps = model.NormEpsilon,
+            Precision = ComputePrecision.Name(ComputePrecision.Choose(model, config.Precision, "cpu")),
+            Threads = threads,
+            Rows = workload.Rows,
+            Length = workload.Length,
+            Weights = weightsFile,
+            Tokens = tokensFile,
+            LearningRate = config.Stages[0].LearningRate,
+            Beta1 = config.Beta1,
+            Beta2 = config.Beta2,
+            WeightDecay = config.WeightDecay,
+            ClipNorm = config.ClipNorm,
+        };
+    }
+
+    /// <summary>With several threads, waiting ones may spin or sleep (OMP_WAIT_POLICY), and which is faster hangs on the machine:
+    /// the peer gets the better of libgomp's default and what our process uses.</summary>
+    private PeerProcess FastestPeer(PeerJob job, int threads)
+    {
+        const string Ours = "passive";
+        if (threads == 1) return PeerProcess.Start(python, script, job, folder, Ours);
+        double SecondsOf(string policy)
+        {
+            using var trial = PeerProcess.Start(python, script, job, folder, policy);
+            trial.Train(2);
+            return trial.Train(4).Seconds.Min();
+        }
+        var best = SecondsOf(Ours) <= SecondsOf("") ? Ours : "";
+        return PeerProcess.Start(python, script, job, folder, best);
+    }
+
+    /// <summary>Counts our steps, gives the peer its turns, and ends the training when all pairs are done.</summary>
+    private sealed class Turns(PeerProcess peer, PairingOptions options, CancellationToken cancellation)
+    {
+        private readonly List<TimedPair> _pairs = [];
+        private int _stepsPerTurn, _stepsOfTurn;
+        private double _secondsOfTurn;
+        private long _resumed;
+
+        public List<double> OurLosses { get; } = [];
+
+        public List<double> PeerLosses { get; } = [];
+
+        public (PairedTiming Timing, int StepsPerTurn) Result() => (new PairedTiming(_pairs), _stepsPerTurn);
+
+        /// <summary>Called after each of our steps; true ends the training.</summary>
+        public bool AfterStep(PretrainProgress progress)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var elapsed = _resumed == 0 ? 0 : Stopwatch.GetElapsedTime(_resumed).TotalSeconds;
+            if (OurLosses.Count < options.ParitySteps) WarmUp(progress.Loss, elapsed);
+            else Count(elapsed);
+            _resumed = Stopwatch.GetTimestamp();
+            return _pairs.Count == options.Pairs;
+        }
+
+        private void WarmUp(double loss, double elapsed)
+        {
+            OurLosses.Add(loss);
+            if (OurLosses.Count < options.ParitySteps) return;
+            var turn = peer.Train(options.ParitySteps);
+            PeerLosses.AddRange(turn.Losses);
+            _stepsPerTurn = Math.Clamp((int)(options.SecondsPerTurn / Math.Max(elapsed, turn.Seconds[^1])), 2, 100);
+        }
+
+        private void Count(double elapsed)
+        {
+            _secondsOfTurn += elapsed;
+            if (++_stepsOfTurn < _stepsPerTurn) return;
+            var turn = peer.Train(_stepsPerTurn);
+            _pairs.Add(new TimedPair(_secondsOfTurn / _stepsPerTurn, turn.Seconds.Sum() / _stepsPerTurn));
+            (_secondsOfTurn, _stepsOfTurn) = (0, 0);
+        }
+    }
+
+    /// <summary>The workload's sequences over and over, in the same order whatever the seed: the peer reads the same from a file.</summary>
+    private sealed class RepeatingCorpus(TrainingWorkload workload) : ITrainingCorpus
+    {
+        public string Digest => Core.Digest.Of(workload.ToString());
+
+        public IReadOnlyList<TrainingText> HeldOut { get; } = [AsTraining(workload.Texts()[0])];
+
+        public IEnumerable<TrainingText> Stream(long seed)
+        {
+            var texts = workload.Texts().Select(AsTraining).ToList();
+            while (true)
+                foreach (var text in texts) yield return text;
+        }
+
+        /// <summary>The tokens that training makes of each text: begin-of-text and the words, length + 1 in all.</summary>
+        public static IEnumerable<int[]> Sequences(TrainingWorkload workload) =>
+            workload.Texts().Select(t => TextEncoding.Prompt(TrainingWorkload.Tokenizer, t));
+
+        private static TrainingText AsTraining(string text) => new([new TextSegment(text, 1)]);
+    }
+}
