@@ -1,4 +1,6 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Models.Checkpoints;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models;
@@ -9,41 +11,170 @@ namespace PersonalizationBench.Models;
 /// </summary>
 public sealed class AdapterBank : IDisposable
 {
+    private readonly List<AdapterSite> _sites = [];
+    private readonly string _device;
+
     /// <summary>All slots start as the base (A drawn with seed 0, B = 0). Throws <see cref="PbenchException"/> where the
     /// options do not fit the base.</summary>
-    public AdapterBank(LlamaConfig config, int slots, LoraOptions options, string device = "cpu") => throw new NotImplementedException();
+    public AdapterBank(LlamaConfig config, int slots, LoraOptions options, string device = "cpu")
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(slots);
+        if (options.Problems(config.SmallestDimensions()).ToList() is { Count: > 0 } problems)
+            throw new PbenchException($"adapter: {string.Join("; ", problems)}");
+        (Config, Slots, Options, _device) = (config, slots, options, device);
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            for (var projection = 0; projection < LlamaNames.Projections.Count; projection++)
+            {
+                var module = LlamaNames.Projections[projection];
+                if (!options.TargetModules.Contains(module)) continue;
+                var (output, input) = config.ProjectionShape(module);
+                _sites.Add(new AdapterSite(
+                    layer, projection, LlamaNames.Module(layer, module),
+                    zeros([slots, options.Rank, input], ScalarType.Float32, torch.device(device)).DetachFromDisposeScope(),
+                    zeros([slots, output, options.Rank], ScalarType.Float32, torch.device(device)).DetachFromDisposeScope()));
+            }
+        }
+        for (var slot = 0; slot < slots; slot++) Initialise(slot, 0);
+    }
 
-    public int Slots => throw new NotImplementedException();
+    public LlamaConfig Config { get; }
 
-    public LoraOptions Options => throw new NotImplementedException();
+    public int Slots { get; }
 
-    public LlamaConfig Config => throw new NotImplementedException();
+    public LoraOptions Options { get; }
 
     /// <summary>Trainable parameters of one slot.</summary>
-    public long ParametersPerSlot => throw new NotImplementedException();
+    public long ParametersPerSlot => _sites.Sum(s => (s.A.numel() + s.B.numel()) / Slots);
 
-    /// <summary>Starts a slot anew: A uniform as PEFT draws it (kaiming with a = sqrt 5: bound 1 / sqrt in), B = 0.
+    internal IReadOnlyList<AdapterSite> Sites => _sites;
+
+    /// <summary>Starts a slot anew: A uniform as PEFT draws it (kaiming with a = sqrt 5: bound 1 / sqrt(in)), B = 0.
     /// The seed alone decides, not the slot's number.</summary>
-    public void Initialise(int slot, long seed) => throw new NotImplementedException();
+    public void Initialise(int slot, long seed)
+    {
+        RequireSlot(slot);
+        using var off = no_grad();
+        foreach (var site in _sites)
+        {
+            using var scope = NewDisposeScope();
+            var random = DeterministicRandom.For(seed, site.Module);
+            var values = new float[Options.Rank * site.A.size(2)];
+            var bound = 1 / Math.Sqrt(site.A.size(2));
+            for (var i = 0; i < values.Length; i++) values[i] = (float)((2 * random.NextDouble() - 1) * bound);
+            site.A.select(0, slot).copy_(tensor(values).view(Options.Rank, -1));
+            site.B.select(0, slot).zero_();
+        }
+    }
 
-    /// <summary>A copy of a slot's tensors on the CPU, f32, by PEFT's names (<c>base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight</c>),
-    /// sorted by name. The caller disposes them.</summary>
-    public IReadOnlyDictionary<string, Tensor> Export(int slot) => throw new NotImplementedException();
+    /// <summary>A slot as PEFT stores it, f32; write it with <see cref="PeftAdapterFile.Save"/>.</summary>
+    public PeftAdapter Export(int slot, BaseInfo trainedOn)
+    {
+        RequireSlot(slot);
+        using var scope = NewDisposeScope();
+        var factors = _sites.Select(s => LoraFactors.FromSingles(s.Module, Options.Rank, Values(s.A, slot), Values(s.B, slot))).ToList();
+        var config = new PeftAdapterConfig(Options.Rank, Options.Alpha, Options.TargetModules, trainedOn.Name) { UseRsLora = Options.RankStabilised };
+        return new PeftAdapter(config, factors, trainedOn.Digest);
+    }
 
-    /// <summary>Overwrites a slot. Throws <see cref="PbenchException"/> for a missing, unknown or misshapen tensor, naming it.</summary>
-    public void Import(int slot, IReadOnlyDictionary<string, Tensor> tensors) => throw new NotImplementedException();
+    /// <summary>Overwrites a slot. Throws <see cref="PbenchException"/> where rank, scaling, modules or shapes are not this bank's.</summary>
+    /// <param name="source">What errors call the adapter.</param>
+    public void Import(int slot, PeftAdapter adapter, string source)
+    {
+        RequireSlot(slot);
+        if (adapter.Config.Rank != Options.Rank) throw new PbenchException($"{source}: expected rank {Options.Rank}, found {adapter.Config.Rank}");
+        if (Math.Abs(adapter.Config.Scaling - Options.Scaling) > 1e-12)
+            throw new PbenchException(FormattableString.Invariant($"{source}: expected scaling {Options.Scaling}, found {adapter.Config.Scaling}"));
+        var byModule = adapter.Modules.ToDictionary(m => m.Module);
+        foreach (var site in _sites)
+        {
+            if (!byModule.Remove(site.Module, out var factors)) throw new PbenchException($"{source}: module '{site.Module}' is missing");
+            if (factors.InFeatures != site.A.size(2) || factors.OutFeatures != site.B.size(1))
+                throw new PbenchException($"{source}: module '{site.Module}': expected {site.A.size(2)} in and {site.B.size(1)} out, found {factors.InFeatures} and {factors.OutFeatures}");
+        }
+        if (byModule.Count > 0) throw new PbenchException($"{source}: module '{byModule.Keys.Order(StringComparer.Ordinal).First()}' is not adapted here");
 
-    /// <summary>Copies a slot of another bank (same options) into a slot of this one.</summary>
-    public void CopyFrom(AdapterBank source, int sourceSlot, int slot) => throw new NotImplementedException();
+        using var off = no_grad();
+        foreach (var site in _sites)
+        {
+            using var scope = NewDisposeScope();
+            var factors = adapter.Modules.First(m => m.Module == site.Module);
+            site.A.select(0, slot).copy_(tensor(factors.ASingles()).view(Options.Rank, -1));
+            site.B.select(0, slot).copy_(tensor(factors.BSingles()).view(-1, Options.Rank));
+        }
+    }
 
-    /// <summary>SHA-256 over a slot's tensors by name.</summary>
-    public string SlotDigest(int slot) => throw new NotImplementedException();
+    /// <summary>Copies a slot of another bank of the same options and base shape.</summary>
+    public void CopyFrom(AdapterBank source, int sourceSlot, int slot)
+    {
+        RequireSlot(slot);
+        source.RequireSlot(sourceSlot);
+        using var off = no_grad();
+        for (var i = 0; i < _sites.Count; i++)
+        {
+            using var scope = NewDisposeScope();
+            _sites[i].A.select(0, slot).copy_(source._sites[i].A.select(0, sourceSlot));
+            _sites[i].B.select(0, slot).copy_(source._sites[i].B.select(0, sourceSlot));
+        }
+    }
 
     /// <summary>W += s B A in every adapted projection.</summary>
-    public void Merge(int slot, LlamaWeights weights) => throw new NotImplementedException();
+    public void Merge(int slot, LlamaWeights weights) => AddProduct(slot, weights, Options.Scaling);
 
     /// <summary>W -= s B A: the inverse of <see cref="Merge"/> up to rounding.</summary>
-    public void Unmerge(int slot, LlamaWeights weights) => throw new NotImplementedException();
+    public void Unmerge(int slot, LlamaWeights weights) => AddProduct(slot, weights, -Options.Scaling);
 
-    public void Dispose() => throw new NotImplementedException();
+    /// <summary>The adapters of a batch with one row per group, in the products' type; null where every slot is -1.
+    /// The result lives in the current dispose scope.</summary>
+    internal AdapterRows? Rows(IReadOnlyList<int> slots, ScalarType type)
+    {
+        foreach (var slot in slots)
+            if (slot != -1) RequireSlot(slot);
+        if (slots.All(s => s == -1)) return null;
+        using var off = no_grad();
+        var index = tensor(slots.Select(s => (long)Math.Max(0, s)).ToArray()).to(torch.device(_device));
+        // A row of the bare base takes part in the product with a B of zeros.
+        var present = tensor(slots.Select(s => s < 0 ? 0f : 1f).ToArray()).view(-1, 1, 1).to(torch.device(_device));
+        var pairs = new (Tensor, Tensor)?[Config.Layers, LlamaNames.Projections.Count];
+        foreach (var site in _sites)
+            pairs[site.Layer, site.Projection] = (site.A.index_select(0, index).to(type), site.B.index_select(0, index).mul(present).to(type));
+        return new AdapterRows(slots.Count, Options.Scaling, pairs);
+    }
+
+    internal void RequireSlot(int slot)
+    {
+        if (slot < 0 || slot >= Slots) throw new ArgumentOutOfRangeException(nameof(slot), $"slot {slot} of a bank of {Slots}");
+    }
+
+    public void Dispose()
+    {
+        foreach (var site in _sites)
+        {
+            site.A.Dispose();
+            site.B.Dispose();
+        }
+    }
+
+    private void AddProduct(int slot, LlamaWeights weights, double scaling)
+    {
+        RequireSlot(slot);
+        using var off = no_grad();
+        foreach (var site in _sites)
+        {
+            using var scope = NewDisposeScope();
+            var name = site.Module + ".weight";
+            var (master, copy) = (weights.Master(name), weights.Copy(name));
+            master.add_(site.B.select(0, slot).matmul(site.A.select(0, slot)).mul(scaling));
+            if (!ReferenceEquals(master, copy)) copy.copy_(master);
+        }
+    }
+
+    private static float[] Values(Tensor stacked, int slot) => TensorConversion.Singles(stacked.select(0, slot).cpu().contiguous()).ToArray();
 }
+
+/// <summary>One adapted projection.</summary>
+/// <param name="Projection">Index into <see cref="LlamaNames.Projections"/>.</param>
+/// <param name="Module">Such as <c>model.layers.0.self_attn.q_proj</c>.</param>
+/// <param name="A">[slots, r, in]</param>
+/// <param name="B">[slots, out, r]</param>
+internal sealed record AdapterSite(int Layer, int Projection, string Module, Tensor A, Tensor B);

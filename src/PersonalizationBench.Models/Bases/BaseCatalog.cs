@@ -1,22 +1,102 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Models.Tokenizers;
 
 namespace PersonalizationBench.Models;
 
 /// <summary>
 /// Bases by name: the folders of <c>datasets/bases</c>, <c>stories260K</c> and <c>babyllama</c> (llama2.c files of the data folder),
-/// or a path to a Hugging Face folder or to a llama2.c <c>.bin</c>.
+/// or a path to a folder in Hugging Face's layout or to a llama2.c <c>.bin</c> with its <c>tokenizer.bin</c> beside it.
 /// </summary>
 public sealed class BaseCatalog : IBaseCatalog
 {
+    private static readonly Dictionary<string, (string Weights, string Tokenizer)> Llama2cFiles = new()
+    {
+        ["stories260K"] = ("stories260K.bin", "tok512.bin"),
+        ["babyllama"] = ("babyllama_tok105_model5000.bin", "tok105.bin"),
+    };
+
+    private readonly string _basesFolder;
+    private readonly string? _dataFolder;
+
     /// <param name="basesFolder">Such as <c>datasets/bases</c>; need not exist.</param>
     /// <param name="dataFolder">The data folder (PBENCH_DATA); null where there is none.</param>
-    public BaseCatalog(string basesFolder, string? dataFolder) => throw new NotImplementedException();
+    public BaseCatalog(string basesFolder, string? dataFolder) => (_basesFolder, _dataFolder) = (basesFolder, dataFolder);
 
-    public IReadOnlyList<string> Names => throw new NotImplementedException();
+    /// <summary>Shipped bases, then those of the data folder that can be loaded or fetched.</summary>
+    public IReadOnlyList<string> Names => [.. ShippedNames(), .. Llama2cFiles.Keys];
 
-    public BaseInfo Describe(string name) => throw new NotImplementedException();
+    public BaseInfo Describe(string name)
+    {
+        var files = Find(name);
+        return BaseFolder.InfoOf(name, BaseFolder.DigestOf(files.All), files.Config());
+    }
 
-    public LoadedBase Load(string name, Precision precision, string device) => throw new NotImplementedException();
+    public LoadedBase Load(string name, Precision precision, string device)
+    {
+        var files = Find(name);
+        var tokenizer = TokenizerFile.Load(files.Tokenizer);
+        var info = Describe(name);
+        if (files.Config().VocabularySize < tokenizer.VocabularySize)
+            throw new PbenchException($"{files.Tokenizer}: {tokenizer.VocabularySize} tokens do not fit the base's vocabulary of {files.Config().VocabularySize}");
+        return new LoadedBase(info, files.Weights(precision, device), tokenizer);
+    }
 
     IBaseModel IBaseCatalog.Load(string name, Precision precision, string device) => Load(name, precision, device);
+
+    private IEnumerable<string> ShippedNames() => !Directory.Exists(_basesFolder)
+        ? []
+        : Directory.EnumerateDirectories(_basesFolder).Where(d => File.Exists(Path.Combine(d, BaseFolder.ConfigName))).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal);
+
+    private BaseFiles Find(string name)
+    {
+        var shipped = Path.Combine(_basesFolder, name);
+        if (File.Exists(Path.Combine(shipped, BaseFolder.ConfigName))) return OfFolder(shipped);
+        if (Llama2cFiles.TryGetValue(name, out var llama))
+        {
+            if (_dataFolder is null) throw Missing(name, "PBENCH_DATA is not set");
+            var folder = Path.Combine(_dataFolder, "weights", "llama2c");
+            var (weights, tokenizer) = (Path.Combine(folder, llama.Weights), Path.Combine(folder, llama.Tokenizer));
+            foreach (var file in new[] { weights, tokenizer })
+                if (!File.Exists(file)) throw Missing(name, $"{file} is not there");
+            return OfLlama2c(weights, tokenizer);
+        }
+        if (File.Exists(Path.Combine(name, BaseFolder.ConfigName))) return OfFolder(name);
+        if (File.Exists(name) && Path.GetExtension(name) == ".bin")
+        {
+            var tokenizer = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(name))!, "tokenizer.bin");
+            return File.Exists(tokenizer) ? OfLlama2c(name, tokenizer) : throw new PbenchException($"{name}: expected its tokenizer beside it, as {tokenizer}");
+        }
+        var nearest = NearestWord.Find(name, Names);
+        throw new PbenchException($"base '{name}' is unknown{(nearest is null ? "" : $"; did you mean '{nearest}'?")} Expected one of {string.Join(", ", Names)}, or a path to a folder with config.json or to a llama2.c .bin");
+    }
+
+    private static PbenchException Missing(string name, string why) =>
+        new($"base '{name}': {why}. Get it with 'pbench data fetch llama2c', or set PBENCH_DATA to the folder that holds weights/llama2c");
+
+    private static BaseFiles OfFolder(string folder)
+    {
+        var tokenizer = BaseFolder.TokenizerPath(folder);
+        return new BaseFiles(
+            [Path.Combine(folder, BaseFolder.ConfigName), Path.Combine(folder, BaseFolder.WeightsName), tokenizer],
+            tokenizer,
+            () => BaseFolder.ReadConfig(folder),
+            (precision, device) => BaseFolder.ReadWeights(folder, precision, device));
+    }
+
+    private static BaseFiles OfLlama2c(string weights, string tokenizer) => new(
+        [weights, tokenizer],
+        tokenizer,
+        () => ConfigOf(Llama2cCheckpoint.LoadConfig(weights)).Validated(weights),
+        (precision, device) =>
+        {
+            var checkpoint = Llama2cCheckpoint.Load(weights);
+            return LlamaWeights.FromTensors(ConfigOf(checkpoint.Config).Validated(weights), checkpoint.Weights, precision, device, weights);
+        });
+
+    private static LlamaConfig ConfigOf(Llama2cConfig c) =>
+        new(c.VocabularySize, c.Dim, c.Layers, c.Heads, c.KvHeads, c.HiddenDim, c.ContextLength, Llama2cConfig.RotaryBase, Llama2cConfig.NormEpsilon, c.TiedHead);
+
+    /// <param name="All">Every file that decides what the base answers.</param>
+    private sealed record BaseFiles(IReadOnlyList<string> All, string Tokenizer, Func<LlamaConfig> Config, Func<Precision, string, LlamaWeights> Weights);
 }

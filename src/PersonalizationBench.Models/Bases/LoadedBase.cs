@@ -2,30 +2,66 @@ using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Models;
 
-/// <summary>A base in memory, with an adapter bank or a user's own weights put in and taken out.</summary>
+/// <summary>A base in memory, with an adapter bank or a user's own weights put in and taken out. Not thread-safe.</summary>
 public sealed class LoadedBase : IBaseModel
 {
-    /// <summary>Takes ownership of <paramref name="weights"/>.</summary>
-    public LoadedBase(BaseInfo info, LlamaWeights weights, ITokenizer tokenizer) => throw new NotImplementedException();
+    private readonly RotaryTable _rotary;
+    private LlamaWeights _inUse;
+    private AdapterBank? _adapters;
 
-    public BaseInfo Info => throw new NotImplementedException();
+    /// <summary>Takes ownership of <paramref name="weights"/>. Precision and device are filled into the information.</summary>
+    public LoadedBase(BaseInfo info, LlamaWeights weights, ITokenizer tokenizer)
+    {
+        Info = info with { Precision = ComputePrecision.Name(weights.ComputeType), Device = weights.Device };
+        (Weights, _inUse, Tokenizer) = (weights, weights, tokenizer);
+        _rotary = new RotaryTable(weights.Config, weights.Device);
+    }
 
-    public ITokenizer Tokenizer => throw new NotImplementedException();
+    public BaseInfo Info { get; }
 
-    public LlamaConfig Config => throw new NotImplementedException();
+    public ITokenizer Tokenizer { get; }
+
+    public LlamaConfig Config => Weights.Config;
 
     /// <summary>The base's own weights, whatever is swapped in.</summary>
-    public LlamaWeights Weights => throw new NotImplementedException();
+    public LlamaWeights Weights { get; }
+
+    internal RotaryTable Rotary => _rotary;
 
     /// <summary>Where the slots of requests point until the result is disposed; nests. The bank stays the caller's.</summary>
-    public IDisposable UseAdapters(AdapterBank bank) => throw new NotImplementedException();
+    public IDisposable UseAdapters(AdapterBank bank)
+    {
+        if (bank.Config != Config) throw new ArgumentException("the bank was made for a base of another shape", nameof(bank));
+        var before = _adapters;
+        _adapters = bank;
+        return new Restore(() => _adapters = before);
+    }
 
     /// <summary>Answers with a user's own weights until the result is disposed; nests. The weights stay the caller's.</summary>
-    public IDisposable UseWeights(PersonalWeights weights) => throw new NotImplementedException();
+    public IDisposable UseWeights(PersonalWeights weights)
+    {
+        if (weights.Weights.Config != Config) throw new ArgumentException("the weights are of another shape", nameof(weights));
+        var before = _inUse;
+        _inUse = weights.Weights;
+        return new Restore(() => _inUse = before);
+    }
 
-    public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) => throw new NotImplementedException();
+    public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) =>
+        GreedyGenerator.Generate(new InferenceModel(_inUse, _rotary, _adapters), requests, meter, cancellation);
 
-    public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) => throw new NotImplementedException();
+    public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) =>
+        Scorer.Score(new InferenceModel(_inUse, _rotary, _adapters), requests, meter, cancellation);
 
-    public void Dispose() => throw new NotImplementedException();
+    public void Dispose()
+    {
+        _rotary.Dispose();
+        Weights.Dispose();
+    }
+
+    private sealed class Restore(Action action) : IDisposable
+    {
+        private Action? _action = action;
+
+        public void Dispose() => Interlocked.Exchange(ref _action, null)?.Invoke();
+    }
 }

@@ -1,4 +1,6 @@
 using PersonalizationBench.Core;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models;
 
@@ -69,5 +71,134 @@ public static class AdapterTrainer
         IReadOnlyList<SlotCorpus> corpora,
         AdapterTrainingOptions options,
         CostMeter meter,
-        CancellationToken cancellation) => throw new NotImplementedException();
+        CancellationToken cancellation)
+    {
+        if (bank.Config != loadedBase.Config) throw new ArgumentException("the bank was made for a base of another shape", nameof(bank));
+        if (corpora.Select(c => c.Slot).Distinct().Count() != corpora.Count) throw new PbenchException("adapter training: a slot is named twice");
+        var learners = corpora.Select(c => new SlotLearner(loadedBase, bank, c, options)).ToList();
+        // Slots that train longest come first, so that those still in training are always the first ones of a group.
+        var trained = new List<AdapterGroup>();
+        try
+        {
+            foreach (var group in Grouped([.. learners.OrderByDescending(l => l.Steps).ThenBy(l => l.Slot)], options.MaxTokensPerStep))
+            {
+                trained.Add(new AdapterGroup(bank, group, loadedBase.Weights.ComputeType));
+                Train(loadedBase, bank, trained[^1], options, meter, cancellation);
+            }
+            // Only now, so that a failure leaves every slot as it was.
+            foreach (var group in trained) group.WriteBack(bank);
+        }
+        finally
+        {
+            foreach (var group in trained) group.Dispose();
+        }
+        return [.. learners.Select(l => new SlotTraining(l.Slot, l.Steps, l.Tokens, l.Losses))];
+    }
+
+    private static IEnumerable<List<SlotLearner>> Grouped(IReadOnlyList<SlotLearner> learners, int maxTokens)
+    {
+        var group = new List<SlotLearner>();
+        foreach (var learner in learners)
+        {
+            var longest = Math.Max(learner.LongestRow, group.Select(l => l.LongestRow).DefaultIfEmpty().Max());
+            if (group.Count > 0 && (long)(group.Count + 1) * learner.BatchSequences * longest > maxTokens)
+            {
+                yield return group;
+                group = [];
+            }
+            group.Add(learner);
+        }
+        if (group.Count > 0) yield return group;
+    }
+
+    private static void Train(LoadedBase loadedBase, AdapterBank bank, AdapterGroup group, AdapterTrainingOptions options, CostMeter meter, CancellationToken cancellation)
+    {
+        var adapterFlops = FlopCount.Adapter(bank.Config, bank.Options);
+        for (var step = 0; step < group.Learners[0].Steps; step++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            var active = group.Learners.Count(l => l.Steps > step);
+            var view = group.View(active);
+            var batch = new TrainingBatch([.. group.Learners.Take(active).SelectMany(l => l.NextRows())], active);
+            var losses = batch.Losses(loadedBase.Weights, loadedBase.Rotary, new AdapterRows(active, bank.Options.Scaling, view.Pairs));
+            losses.sum().backward();
+
+            var values = losses.detach().cpu().data<float>().ToArray();
+            for (var i = 0; i < active; i++)
+            {
+                if (!float.IsFinite(values[i])) throw new DivergedException($"adapter training: the loss of slot {group.Learners[i].Slot} is {values[i]} at step {step + 1}");
+                group.Learners[i].Record(values[i], batch.GroupTokens[i]);
+            }
+            // Slots of other lengths of training have other rates at the same step: one optimizer step per rate.
+            foreach (var (start, count, rate) in RatesOf(group.Learners, active, step))
+            {
+                var slice = view.Slice(start, count);
+                new AdamWOptimizer(slice, count, options.Beta1, options.Beta2, options.WeightDecay, options.ClipNorm).Step(step + 1, rate);
+            }
+            meter.AddTrainedTokens(batch.Tokens);
+            // The base's weights get no gradient: its backward pass costs what its forward pass does.
+            meter.AddFlops(2 * batch.ForwardFlops(bank.Config) + 3 * adapterFlops * batch.Tokens);
+        }
+    }
+
+    /// <summary>Runs of neighbouring slots that share a learning rate at this step.</summary>
+    private static IEnumerable<(int Start, int Count, double Rate)> RatesOf(IReadOnlyList<SlotLearner> learners, int active, int step)
+    {
+        var start = 0;
+        for (var i = 1; i <= active; i++)
+        {
+            if (i < active && learners[i].Steps == learners[start].Steps) continue;
+            yield return (start, i - start, learners[start].RateAt(step));
+            start = i;
+        }
+    }
+}
+
+/// <summary>One slot in training: its texts, their order, its learning rate.</summary>
+internal sealed class SlotLearner
+{
+    private readonly List<TokenSequence> _texts;
+    private readonly EpochOrder _order;
+    private readonly LearningRate _rate;
+    private readonly List<double> _losses = [];
+
+    public SlotLearner(LoadedBase loadedBase, AdapterBank bank, SlotCorpus corpus, AdapterTrainingOptions options)
+    {
+        bank.RequireSlot(corpus.Slot);
+        Slot = corpus.Slot;
+        var longest = Math.Min(options.MaxSequenceTokens ?? int.MaxValue, loadedBase.Config.ContextLength);
+        _texts = [.. corpus.Texts.SelectMany(t => TextEncoding.Sequences(loadedBase.Tokenizer, t, longest))];
+        if (_texts.Count == 0) throw new PbenchException($"adapter training: slot {Slot} has no text to learn from");
+        LongestRow = _texts.Max(t => t.Ids.Length - 1);
+        BatchSequences = options.BatchSequences;
+        Steps = options.Steps ?? Math.Max(1, (int)Math.Ceiling(options.Epochs * _texts.Count / options.BatchSequences));
+        _order = new EpochOrder(_texts.Count, DeterministicRandom.For(options.Seed, "adapter", FormattableString.Invariant($"{corpus.Seed}")));
+        _rate = new LearningRate(options.LearningRate, options.LearningRate * options.FinalLearningRateShare, (int)Math.Ceiling(options.Warmup * Steps), Steps, options.Schedule);
+    }
+
+    public int Slot { get; }
+
+    public int Steps { get; }
+
+    public int BatchSequences { get; }
+
+    public int LongestRow { get; }
+
+    public long Tokens { get; private set; }
+
+    public IReadOnlyList<double> Losses => _losses;
+
+    public double RateAt(int step) => _rate.At(step);
+
+    public IEnumerable<TokenSequence> NextRows()
+    {
+        for (var i = 0; i < BatchSequences; i++) yield return _texts[_order.Next()];
+    }
+
+    public void Record(double loss, long tokens)
+    {
+        _losses.Add(loss);
+        Tokens += tokens;
+    }
 }

@@ -1,4 +1,6 @@
 using PersonalizationBench.Core;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models;
 
@@ -45,18 +47,20 @@ public sealed record FullTrainingOptions
 /// <summary>A user's own weights in the precision of the products, ready for <see cref="LoadedBase.UseWeights"/>.</summary>
 public sealed class PersonalWeights : IDisposable
 {
-    internal PersonalWeights(LlamaWeights weights, IReadOnlyList<double> losses) => throw new NotImplementedException();
+    internal PersonalWeights(LlamaWeights weights, IReadOnlyList<double> losses) => (Weights, Losses) = (weights, losses);
+
+    internal LlamaWeights Weights { get; }
 
     /// <summary>Weights that were trained.</summary>
-    public long Parameters => throw new NotImplementedException();
+    public long Parameters => Weights.Config.Parameters;
 
     /// <summary>Bytes as kept in memory.</summary>
-    public long Bytes => throw new NotImplementedException();
+    public long Bytes => Weights.Bytes;
 
     /// <summary>The weighted mean loss of every step, in nats per token.</summary>
-    public IReadOnlyList<double> Losses => throw new NotImplementedException();
+    public IReadOnlyList<double> Losses { get; }
 
-    public void Dispose() => throw new NotImplementedException();
+    public void Dispose() => Weights.Dispose();
 }
 
 /// <summary>Warm-start continued pretraining: all weights, from the base, on one user's texts mixed with replay.</summary>
@@ -69,5 +73,41 @@ public static class FullTrainer
         IReadOnlyList<TrainingText> replay,
         FullTrainingOptions options,
         CostMeter meter,
-        CancellationToken cancellation) => throw new NotImplementedException();
+        CancellationToken cancellation)
+    {
+        var longest = Math.Min(options.MaxSequenceTokens ?? int.MaxValue, loadedBase.Config.ContextLength);
+        var own = texts.SelectMany(t => TextEncoding.Sequences(loadedBase.Tokenizer, t, longest)).ToList();
+        var general = replay.SelectMany(t => TextEncoding.Sequences(loadedBase.Tokenizer, t, longest)).ToList();
+        var replayed = general.Count == 0 ? 0 : Math.Min(options.BatchSequences - 1, (int)Math.Round(options.ReplayShare * options.BatchSequences));
+        if (own.Count == 0) throw new PbenchException("continued pretraining: there is no text to learn from");
+        if (options.ReplayShare > 0 && general.Count == 0) throw new PbenchException("continued pretraining: replay_share is above 0 but the dataset has no replay texts");
+
+        var steps = options.Steps ?? Math.Max(1, (int)Math.Ceiling(options.Epochs * own.Count / (options.BatchSequences - replayed)));
+        var rate = new LearningRate(options.LearningRate, options.LearningRate * options.FinalLearningRateShare, (int)Math.Ceiling(options.Warmup * steps), steps, options.Schedule);
+        var ownOrder = new EpochOrder(own.Count, DeterministicRandom.For(options.Seed, "own"));
+        var generalOrder = general.Count == 0 ? null : new EpochOrder(general.Count, DeterministicRandom.For(options.Seed, "replay"));
+        var losses = new List<double>();
+
+        using var weights = loadedBase.Weights.Clone();
+        using (var model = new WholeModel(weights))
+        {
+            var optimizer = new AdamWOptimizer(model.Tensors, 1, options.Beta1, options.Beta2, options.WeightDecay, options.ClipNorm);
+            for (var step = 0; step < steps; step++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using var scope = NewDisposeScope();
+                var rows = Enumerable.Range(0, options.BatchSequences).Select(i => i < replayed ? general[generalOrder!.Next()] : own[ownOrder.Next()]).ToList();
+                var batch = new TrainingBatch(rows, 1);
+                var loss = batch.Losses(weights, loadedBase.Rotary, null);
+                loss.backward();
+                var value = loss.item<float>();
+                if (!float.IsFinite(value)) throw new DivergedException($"continued pretraining: the loss is {value} at step {step + 1}");
+                optimizer.Step(step + 1, rate.At(step));
+                losses.Add(value);
+                meter.AddTrainedTokens(batch.Tokens);
+                meter.AddFlops(3 * batch.ForwardFlops(weights.Config));
+            }
+        }
+        return new PersonalWeights(weights.Compacted(), losses);
+    }
 }

@@ -1,0 +1,27 @@
+namespace PersonalizationBench.Models;
+
+/// <summary>
+/// Floating-point operations by count, a multiply-add as two: the products of a forward pass (projections, attention's two,
+/// head). Norms, rotations and softmax, a few per cent, are left out; a backward pass counts twice the forward
+/// (Kaplan et al., 2020, arXiv:2001.08361), or once where the weights get no gradient.
+/// </summary>
+public static class FlopCount
+{
+    /// <summary>A token through the projections of all blocks, without attention and head.</summary>
+    public static double Projections(LlamaConfig config) =>
+        2.0 * config.Layers * LlamaNames.Projections.Sum(m => (double)config.ProjectionShape(m).Output * config.ProjectionShape(m).Input);
+
+    /// <summary>One position's logits.</summary>
+    public static double Head(LlamaConfig config) => 2.0 * config.VocabularySize * config.Dimension;
+
+    /// <summary>One query that attends to <paramref name="span"/> positions, in all layers: scores and weighted sum.</summary>
+    public static double Attention(LlamaConfig config, double span) => 4.0 * config.Layers * config.Dimension * span;
+
+    /// <summary>A whole sequence from its start; the query at position t attends to t + 1 positions.</summary>
+    public static double Sequence(LlamaConfig config, int length) =>
+        length * Projections(config) + Attention(config, length * (length + 1.0) / 2);
+
+    /// <summary>A token through the low-rank products of an adapter.</summary>
+    public static double Adapter(LlamaConfig config, LoraOptions options) =>
+        2.0 * config.Layers * options.Rank * options.TargetModules.Sum(m => (double)config.ProjectionShape(m).Output + config.ProjectionShape(m).Input);
+}

@@ -1,0 +1,131 @@
+using PersonalizationBench.Core;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>What answering runs on: weights, rotary angles and, where rows have slots, a bank.</summary>
+internal sealed record InferenceModel(LlamaWeights Weights, RotaryTable Rotary, AdapterBank? Adapters)
+{
+    public LlamaConfig Config => Weights.Config;
+
+    public AdapterRows? AdaptersOf(IReadOnlyList<int> slots)
+    {
+        if (Adapters is not null) return Adapters.Rows(slots, Weights.ComputeType);
+        return slots.All(s => s == -1) ? null : throw new InvalidOperationException($"a request names slot {slots.First(s => s != -1)} but no adapter bank is in use");
+    }
+
+    public double FlopsPerAdaptedToken => Adapters is null ? 0 : FlopCount.Adapter(Config, Adapters.Options);
+}
+
+/// <summary>Greedy continuation of many prompts with a key-value cache, in batches of similar length.</summary>
+internal static class GreedyGenerator
+{
+    /// <summary>Bounds of a batch: rows x longest prompt, and bytes of its cache.</summary>
+    private const int MaxBatchTokens = 16384, MaxBatchRows = 256;
+    private const long MaxCacheBytes = 256L << 20;
+
+    public static IReadOnlyList<Generation> Generate(InferenceModel model, IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation)
+    {
+        for (var i = 0; i < requests.Count; i++) Check(model.Config, requests[i], i);
+        var results = new Generation[requests.Count];
+        var perToken = KvCache.BytesPerToken(model.Config, model.Weights.ComputeType);
+        foreach (var batch in LengthBatches.Of(requests.Select(r => r.Tokens.Length).ToList(), Fits))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            RunBatch(model, batch, requests, results, meter, cancellation);
+        }
+        return results;
+
+        bool Fits(IReadOnlyList<int> members)
+        {
+            var longest = members.Max(m => requests[m].Tokens.Length);
+            var capacity = longest + members.Max(m => requests[m].MaxNewTokens);
+            return members.Count <= MaxBatchRows && (long)members.Count * longest <= MaxBatchTokens && members.Count * capacity * perToken <= MaxCacheBytes;
+        }
+    }
+
+    private static void RunBatch(
+        InferenceModel model, IReadOnlyList<int> batch, IReadOnlyList<GenerationRequest> requests, Generation[] results, CostMeter meter, CancellationToken cancellation)
+    {
+        using var scope = NewDisposeScope();
+        using var off = no_grad();
+        var (config, weights) = (model.Config, model.Weights);
+        var rows = batch.Select(i => requests[i]).ToList();
+        var longest = rows.Max(r => r.Tokens.Length);
+        var capacity = Math.Min(config.ContextLength, rows.Max(r => r.Tokens.Length + r.MaxNewTokens));
+        var generated = rows.Select(_ => new List<int>()).ToList();
+        var adapters = model.AdaptersOf(rows.Select(r => r.Slot).ToList());
+        var clock = meter.Clock;
+        var started = clock.GetTimestamp();
+
+        using var cache = new KvCache(config, rows.Count, capacity, weights.ComputeType, weights.Device);
+        meter.ObserveKvBytes(cache.Bytes);
+        var next = FirstTokens();
+        var live = rows.Select((r, i) => Accept(i, next[i])).ToArray();
+        foreach (var _ in rows) meter.ObserveFirstToken(clock.GetElapsedTime(started));
+        foreach (var row in rows)
+        {
+            meter.AddPromptTokens(row.Tokens.Length);
+            meter.AddFlops(FlopCount.Sequence(config, row.Tokens.Length) + FlopCount.Head(config) + AdapterFlops(row) * row.Tokens.Length);
+        }
+
+        while (live.Any(l => l))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            started = clock.GetTimestamp();
+            using var step = NewDisposeScope();
+            // A row that is done goes on with its last token in its last place; nobody reads what comes of it.
+            var positions = rows.Select((r, i) => (long)Math.Min(capacity - 1, r.Tokens.Length + Math.Max(0, generated[i].Count - 1))).ToArray();
+            var ids = tensor(next.Select(t => (long)t).ToArray()).view(-1, 1).to(torch.device(weights.Device));
+            var hidden = LlamaNetwork.Decode(config, weights.Compute, model.Rotary, ids, positions, adapters, cache);
+            var produced = Argmax(hidden);
+            for (var i = 0; i < rows.Count; i++)
+            {
+                if (!live[i]) continue;
+                meter.AddFlops(FlopCount.Projections(config) + FlopCount.Attention(config, positions[i] + 1) + FlopCount.Head(config) + AdapterFlops(rows[i]));
+                next[i] = produced[i];
+                live[i] = Accept(i, produced[i]);
+            }
+            meter.ObserveToken(clock.GetElapsedTime(started));
+        }
+        for (var i = 0; i < rows.Count; i++)
+        {
+            results[batch[i]] = new Generation([.. generated[i]]);
+            meter.AddGeneratedTokens(generated[i].Count);
+        }
+
+        int[] FirstTokens()
+        {
+            using var inner = NewDisposeScope();
+            var ids = Batches.Padded(rows.Select(r => r.Tokens).ToList(), longest, weights.Device);
+            var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, ids, adapters, cache);
+            var last = tensor(rows.Select((r, i) => (long)i * longest + r.Tokens.Length - 1).ToArray()).to(torch.device(weights.Device));
+            return Argmax(hidden.index_select(0, last));
+        }
+
+        int[] Argmax(Tensor hidden)
+        {
+            using var best = LlamaNetwork.Head(weights.Compute, hidden).argmax(-1).cpu();
+            return [.. best.data<long>().ToArray().Select(t => (int)t)];
+        }
+
+        // True where the row goes on after this token.
+        bool Accept(int row, int token)
+        {
+            if (rows[row].MaxNewTokens == 0 || rows[row].StopIds.Contains(token)) return false;
+            generated[row].Add(token);
+            return generated[row].Count < rows[row].MaxNewTokens && rows[row].Tokens.Length + generated[row].Count <= capacity;
+        }
+
+        double AdapterFlops(GenerationRequest row) => row.Slot < 0 ? 0 : model.FlopsPerAdaptedToken;
+    }
+
+    private static void Check(LlamaConfig config, GenerationRequest request, int index)
+    {
+        if (request.Tokens.Length == 0) throw new PbenchException($"generation request {index}: the prompt is empty; it holds at least the begin-of-text token");
+        if (request.Tokens.Length > config.ContextLength)
+            throw new PbenchException($"generation request {index}: the prompt has {request.Tokens.Length} tokens; the base's context is {config.ContextLength}");
+        Batches.RequireIds(config, request.Tokens, $"generation request {index}");
+    }
+}

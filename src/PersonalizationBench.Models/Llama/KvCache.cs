@@ -1,0 +1,64 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>Keys and values of a batch, per layer <c>[B, K, capacity, d]</c>; place p of a row holds its position p.</summary>
+internal sealed class KvCache : IDisposable
+{
+    private readonly Tensor[] _keys, _values;
+    private readonly LlamaConfig _config;
+
+    public KvCache(LlamaConfig config, int rows, int capacity, ScalarType type, string device)
+    {
+        (_config, Rows, Capacity) = (config, rows, capacity);
+        _keys = [.. Enumerable.Range(0, config.Layers).Select(_ => Room())];
+        _values = [.. Enumerable.Range(0, config.Layers).Select(_ => Room())];
+
+        Tensor Room() => zeros([rows, config.KeyValueHeads, capacity, config.HeadDimension], type, torch.device(device)).DetachFromDisposeScope();
+    }
+
+    public int Rows { get; }
+
+    public int Capacity { get; }
+
+    public long Bytes => _keys.Concat(_values).Sum(t => t.numel() * t.ElementSize);
+
+    /// <summary>Bytes that one position of one row takes.</summary>
+    public static long BytesPerToken(LlamaConfig config, ScalarType type) => 2L * config.Layers * config.KeyValueDimension * type.ElementSize();
+
+    /// <summary>Keys and values [B, T, K, d] of positions 0 .. T - 1.</summary>
+    public void WriteStart(int layer, Tensor key, Tensor value)
+    {
+        _keys[layer].narrow(2, 0, key.size(1)).copy_(key.transpose(1, 2));
+        _values[layer].narrow(2, 0, value.size(1)).copy_(value.transpose(1, 2));
+    }
+
+    /// <summary>Keys and values [B, 1, K, d] of one position per row.</summary>
+    /// <param name="places">From <see cref="Places"/>.</param>
+    public void Write(int layer, Tensor key, Tensor value, Tensor places)
+    {
+        var width = _config.HeadDimension;
+        _keys[layer].view(-1, width).index_copy_(0, places, key.reshape(-1, width));
+        _values[layer].view(-1, width).index_copy_(0, places, value.reshape(-1, width));
+    }
+
+    /// <summary>Where a position per row lies when rows, heads and places are counted through: [B * K].</summary>
+    public Tensor Places(long[] positions)
+    {
+        var heads = _config.KeyValueHeads;
+        var places = new long[Rows * heads];
+        for (var row = 0; row < Rows; row++)
+            for (var head = 0; head < heads; head++)
+                places[row * heads + head] = ((long)row * heads + head) * Capacity + positions[row];
+        return tensor(places).to(_keys[0].device);
+    }
+
+    /// <summary>The first <paramref name="span"/> places of a layer, [B, K, span, d].</summary>
+    public (Tensor Keys, Tensor Values) Read(int layer, int span) => (_keys[layer].narrow(2, 0, span), _values[layer].narrow(2, 0, span));
+
+    public void Dispose()
+    {
+        foreach (var tensor in _keys.Concat(_values)) tensor.Dispose();
+    }
+}

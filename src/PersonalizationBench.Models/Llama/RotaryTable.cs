@@ -1,0 +1,50 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>Cosines and sines of every position's rotary angles, f32, <c>[context, d/2]</c>.</summary>
+internal sealed class RotaryTable : IDisposable
+{
+    private readonly Tensor _cos, _sin;
+
+    public RotaryTable(LlamaConfig config, string device)
+    {
+        var half = config.HeadDimension / 2;
+        var (cos, sin) = (new float[config.ContextLength * half], new float[config.ContextLength * half]);
+        for (var position = 0; position < config.ContextLength; position++)
+        {
+            for (var i = 0; i < half; i++)
+            {
+                // Single precision as in llama2.c and Hugging Face, whose weights were trained with these very angles.
+                var angle = position * (float)(1.0 / Math.Pow(config.RopeTheta, 2.0 * i / config.HeadDimension));
+                (cos[position * half + i], sin[position * half + i]) = (MathF.Cos(angle), MathF.Sin(angle));
+            }
+        }
+        _cos = Place(cos, config, half, device);
+        _sin = Place(sin, config, half, device);
+    }
+
+    /// <summary>Of positions start .. start + length - 1: [1, length, 1, d/2].</summary>
+    public (Tensor Cos, Tensor Sin) Range(int start, int length) =>
+        (_cos.narrow(0, start, length).view(1, length, 1, -1), _sin.narrow(0, start, length).view(1, length, 1, -1));
+
+    /// <summary>Of one position per row: [B, 1, 1, d/2].</summary>
+    public (Tensor Cos, Tensor Sin) Of(Tensor positions)
+    {
+        var rows = positions.numel();
+        return (_cos.index_select(0, positions).view(rows, 1, 1, -1), _sin.index_select(0, positions).view(rows, 1, 1, -1));
+    }
+
+    public void Dispose()
+    {
+        _cos.Dispose();
+        _sin.Dispose();
+    }
+
+    private static Tensor Place(float[] values, LlamaConfig config, int half, string device)
+    {
+        using var scope = NewDisposeScope();
+        return tensor(values).view(config.ContextLength, half).to(torch.device(device), copy: true).DetachFromDisposeScope();
+    }
+}

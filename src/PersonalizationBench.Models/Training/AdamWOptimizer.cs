@@ -1,0 +1,100 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>One trained tensor with its moments.</summary>
+/// <param name="Name">For checkpoints.</param>
+/// <param name="Master">f32; what is updated.</param>
+/// <param name="Copy">The leaf of the graph, refreshed after each step; may be the master.</param>
+/// <param name="Decays">Whether weight decay applies.</param>
+internal sealed record TrainedTensor(string Name, Tensor Master, Tensor Copy, Tensor Mean, Tensor Variance, bool Decays)
+{
+    public static TrainedTensor Start(string name, Tensor master, Tensor copy, bool decays) =>
+        new(name, master, copy, master.zeros_like().DetachFromDisposeScope(), master.zeros_like().DetachFromDisposeScope(), decays);
+
+    /// <summary>The gradient that backward left on copy and master, f32 where both have one; taken away from them.</summary>
+    public Tensor TakeGradient()
+    {
+        var gradient = Copy.grad;
+        if (!ReferenceEquals(Copy, Master) && Master.grad is { } further)
+        {
+            gradient = gradient is null ? further : further.add_(gradient);
+            Master.grad = null;
+        }
+        Copy.grad = null;
+        return gradient ?? throw new InvalidOperationException($"{Name} got no gradient");
+    }
+
+    public void DisposeMoments()
+    {
+        Mean.Dispose();
+        Variance.Dispose();
+    }
+}
+
+/// <summary>AdamW over tensors whose first dimension may be a group: each group's gradient is clipped by its own norm.</summary>
+/// <param name="Groups">Size of the first dimension of every tensor; 1 where they are plain.</param>
+internal sealed record AdamWOptimizer(IReadOnlyList<TrainedTensor> Tensors, int Groups, double Beta1, double Beta2, double WeightDecay, double ClipNorm)
+{
+    private const double Epsilon = 1e-8;
+
+    /// <summary>Updates in place from the gradients that backward left; returns each group's gradient norm before clipping.</summary>
+    /// <param name="number">1 for the first step.</param>
+    public double[] Step(int number, double learningRate)
+    {
+        using var scope = NewDisposeScope();
+        using var off = no_grad();
+        var gradients = Tensors.Select(t => t.TakeGradient()).ToArray();
+        var norms = Kernels.GroupNorms(gradients, Groups);
+        var scales = norms.Select(n => ClipNorm > 0 && n > ClipNorm ? ClipNorm / n : 1.0).ToArray();
+        var perGroup = Groups > 1 && scales.Any(s => s != 1)
+            ? tensor(scales.Select(s => (float)s).ToArray()).to(gradients[0].device)
+            : null;
+        for (var i = 0; i < gradients.Length; i++)
+        {
+            var gradient = gradients[i];
+            if (perGroup is not null) gradient = gradient.mul(perGroup.view([Groups, .. Enumerable.Repeat(1L, (int)gradient.dim() - 1)]));
+            Kernels.AdamW(
+                Tensors[i].Master, Tensors[i].Copy, gradient, Tensors[i].Mean, Tensors[i].Variance,
+                new AdamWStep(number, learningRate, Beta1, Beta2, Epsilon, Tensors[i].Decays ? WeightDecay : 0, Groups == 1 ? scales[0] : 1));
+        }
+        return norms;
+    }
+}
+
+/// <summary>All weights of a model as trained tensors, for the time of a using block.</summary>
+internal sealed class WholeModel : IDisposable
+{
+    private readonly LlamaWeights _weights;
+
+    /// <summary>Matrices decay, norms do not.</summary>
+    public WholeModel(LlamaWeights weights)
+    {
+        _weights = weights;
+        Tensors = [.. weights.Names.Select(n => TrainedTensor.Start(n, weights.Master(n), weights.Copy(n), decays: weights.Master(n).dim() > 1))];
+        Require(true);
+    }
+
+    public IReadOnlyList<TrainedTensor> Tensors { get; }
+
+    public void Dispose()
+    {
+        Require(false);
+        foreach (var tensor in Tensors) tensor.DisposeMoments();
+    }
+
+    private void Require(bool gradients)
+    {
+        foreach (var tensor in Tensors)
+        {
+            // An untied embedding is only looked up, in the master; its copy is no part of the graph.
+            tensor.Copy.requires_grad = gradients;
+            if (tensor.Name == LlamaNames.Embedding) tensor.Master.requires_grad = gradients;
+            if (gradients) continue;
+            tensor.Copy.grad = null;
+            tensor.Master.grad = null;
+        }
+        if (!gradients) _weights.Refresh();
+    }
+}

@@ -1,0 +1,185 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PersonalizationBench.Core;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>One run of <see cref="Pretrainer"/>: model, optimizer and state.</summary>
+internal sealed class PretrainRun : IDisposable
+{
+    private readonly PretrainConfig _config;
+    private readonly IReadOnlyList<ITrainingCorpus> _corpora;
+    private readonly ITokenizer _tokenizer;
+    private readonly string _folder;
+    private readonly PretrainHooks _hooks;
+    private readonly WholeModel _model;
+    private readonly AdamWOptimizer _optimizer;
+    private readonly LoadedBase _base;
+
+    public PretrainRun(PretrainConfig config, IReadOnlyList<ITrainingCorpus> corpora, ITokenizer tokenizer, string folder, PretrainHooks hooks)
+    {
+        (_config, _corpora, _tokenizer, _folder, _hooks) = (config, corpora, tokenizer, folder, hooks);
+        Weights = LlamaWeights.Initialise(config.Model, config.Seed, config.Precision, config.Device);
+        _model = new WholeModel(Weights);
+        _optimizer = new AdamWOptimizer(_model.Tensors, 1, config.Beta1, config.Beta2, config.WeightDecay, config.ClipNorm);
+        _base = new LoadedBase(BaseFolder.InfoOf(config.Name, "", config.Model), Weights, tokenizer);
+    }
+
+    public LlamaWeights Weights { get; }
+
+    public PretrainState State { get; private set; }
+
+    private string CheckpointPath => Path.Combine(_folder, "checkpoint.safetensors");
+
+    public void Resume()
+    {
+        if (!File.Exists(CheckpointPath)) return;
+        State = PretrainCheckpoint.Load(CheckpointPath, _model.Tensors, RunDigest());
+        Weights.Refresh();
+        _hooks.Log(FormattableString.Invariant($"goes on from step {State.Step} of {CheckpointPath}"));
+    }
+
+    public void NextStage() => State = State with { Stage = State.Stage + 1, StageStep = 0 };
+
+    /// <summary>From where the state says to the stage's end, or to the evaluation that ends it.</summary>
+    public void TrainStage(CancellationToken cancellation)
+    {
+        var stage = _config.Stages[State.Stage];
+        var rate = new LearningRate(stage.LearningRate, stage.FinalLearningRate ?? stage.LearningRate, stage.WarmupSteps, stage.Steps, stage.Schedule);
+        var progress = new ProgressMeter(_hooks.Clock);
+        using var batches = new BatchStream(_corpora[State.Stage], _tokenizer, stage, _config.Model.ContextLength, StageSeed(stage), State.StageStep);
+        while (State.StageStep < stage.Steps)
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                SaveCheckpoint();
+                cancellation.ThrowIfCancellationRequested();
+            }
+            TrainStep(batches.Next(), rate.At(State.StageStep), stage, progress);
+            if (State.Step % _config.LogEvery == 0 || State.StageStep == stage.Steps) Log(stage, rate, progress);
+            var enough = _hooks.Evaluate is { } evaluate && (State.StageStep % _config.EvaluateEvery == 0 || State.StageStep == stage.Steps)
+                && evaluate(_base, new PretrainProgress(stage, State.Step, State.StageStep, State.Tokens, progress.TakeEvaluationLoss()));
+            if (enough)
+            {
+                _hooks.Log(FormattableString.Invariant($"stage {stage.Name} ends early, after {State.StageStep} of {stage.Steps} steps"));
+                return;
+            }
+            if (State.Step % _config.CheckpointEvery == 0 && State.StageStep < stage.Steps) SaveCheckpoint();
+        }
+    }
+
+    private void TrainStep(TrainingBatch batch, double learningRate, PretrainStage stage, ProgressMeter progress)
+    {
+        using var scope = NewDisposeScope();
+        var loss = batch.Losses(Weights, _base.Rotary, null);
+        loss.backward();
+        var value = loss.item<float>();
+        if (!float.IsFinite(value)) throw new DivergedException($"pretrain {_config.Name}: the loss is {value} at step {State.StageStep + 1} of stage {stage.Name}");
+        var norm = _optimizer.Step(State.Step + 1, learningRate)[0];
+        State = State with { StageStep = State.StageStep + 1, Step = State.Step + 1, Tokens = State.Tokens + batch.Tokens, LastLoss = value };
+        progress.Add(value, norm, batch.Tokens);
+    }
+
+    private void Log(PretrainStage stage, LearningRate rate, ProgressMeter progress)
+    {
+        var (loss, norm, tokensPerSecond, stepsPerSecond) = progress.Take();
+        var left = stage.Steps - State.StageStep + _config.Stages.Skip(State.Stage + 1).Sum(s => s.Steps);
+        var togo = TimeSpan.FromSeconds(Math.Round(left / stepsPerSecond));
+        _hooks.Log(FormattableString.Invariant(
+            $"step {State.Step} ({stage.Name} {State.StageStep}/{stage.Steps}) loss {loss:0.0000} gradient {norm:0.00} lr {rate.At(State.StageStep - 1):0.0e+0} {tokensPerSecond:0} tokens/s {stepsPerSecond:0.0} steps/s to go {togo:c}"));
+    }
+
+    /// <summary>Mean over the last stage's held-out targets by weight, in nats.</summary>
+    public double HeldOutLoss(CancellationToken cancellation)
+    {
+        var rows = _corpora[^1].HeldOut.SelectMany(t => TextEncoding.Sequences(_tokenizer, t, _config.Model.ContextLength)).ToList();
+        var (sum, total) = (0.0, 0.0);
+        foreach (var members in LengthBatches.Of([.. rows.Select(r => r.Ids.Length)], m => m.Count * m.Max(i => rows[i].Ids.Length) <= 8192))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            using var off = no_grad();
+            var batch = new TrainingBatch([.. members.Select(i => rows[i])], 1);
+            sum += batch.Losses(Weights, _base.Rotary, null).item<float>() * batch.Weight;
+            total += batch.Weight;
+        }
+        return total == 0 ? double.NaN : sum / total;
+    }
+
+    public JsonObject Provenance(double heldOutLoss) => new()
+    {
+        ["name"] = _config.Name,
+        ["measurement_version"] = Measurement.Version,
+        ["libtorch"] = torch.__version__,
+        ["precision"] = ComputePrecision.Name(Weights.ComputeType),
+        ["parameters"] = _config.Model.Parameters,
+        ["steps"] = State.Step,
+        ["tokens"] = State.Tokens,
+        ["training_loss"] = State.LastLoss,
+        ["held_out_loss"] = double.IsNaN(heldOutLoss) ? null : heldOutLoss,
+        ["corpora"] = new JsonArray([.. _corpora.Select(c => (JsonNode)c.Digest)]),
+        ["config"] = ConfigJson(),
+    };
+
+    public void DeleteCheckpoint()
+    {
+        if (File.Exists(CheckpointPath)) File.Delete(CheckpointPath);
+    }
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        _base.Dispose();
+    }
+
+    private void SaveCheckpoint()
+    {
+        PretrainCheckpoint.Save(CheckpointPath, _model.Tensors, State, RunDigest());
+        _hooks.Log(FormattableString.Invariant($"checkpoint at step {State.Step}"));
+    }
+
+    /// <summary>A checkpoint belongs to one configuration and one data stream; how often to log is no part of it.</summary>
+    private string RunDigest()
+    {
+        var settings = ConfigJson();
+        foreach (var key in new[] { nameof(PretrainConfig.LogEvery), nameof(PretrainConfig.CheckpointEvery) }) settings.Remove(key);
+        return Digest.Of(settings.ToJsonString() + string.Concat(_corpora.Select(c => c.Digest)));
+    }
+
+    private JsonObject ConfigJson() => JsonSerializer.SerializeToNode(_config)!.AsObject();
+
+    private long StageSeed(PretrainStage stage) => (long)DeterministicRandom.For(_config.Seed, "stage", stage.Name).NextUInt64();
+}
+
+/// <summary>Means since the last line of the log.</summary>
+internal sealed class ProgressMeter(TimeProvider clock)
+{
+    private long _since = clock.GetTimestamp();
+    private double _loss, _norm, _evaluationLoss;
+    private long _tokens;
+    private int _steps, _evaluationSteps;
+
+    public void Add(double loss, double norm, long tokens)
+    {
+        (_loss, _norm, _tokens, _steps) = (_loss + loss, _norm + norm, _tokens + tokens, _steps + 1);
+        (_evaluationLoss, _evaluationSteps) = (_evaluationLoss + loss, _evaluationSteps + 1);
+    }
+
+    public (double Loss, double Norm, double TokensPerSecond, double StepsPerSecond) Take()
+    {
+        var seconds = Math.Max(1e-9, clock.GetElapsedTime(_since).TotalSeconds);
+        var steps = Math.Max(1, _steps);
+        var taken = (_loss / steps, _norm / steps, _tokens / seconds, _steps / seconds);
+        (_since, _loss, _norm, _tokens, _steps) = (clock.GetTimestamp(), 0, 0, 0, 0);
+        return taken;
+    }
+
+    public double TakeEvaluationLoss()
+    {
+        var mean = _evaluationLoss / Math.Max(1, _evaluationSteps);
+        (_evaluationLoss, _evaluationSteps) = (0, 0);
+        return mean;
+    }
+}

@@ -1,0 +1,55 @@
+using PersonalizationBench.Core;
+using PersonalizationBench.Models.Tokenizers;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>Token ids of one training sequence and how much each counts as a target.</summary>
+/// <param name="Ids">Begin-of-text first, except in the later pieces of a cut text.</param>
+/// <param name="Weights">As long as <paramref name="Ids"/>; the first is never a target.</param>
+public sealed record TokenSequence(int[] Ids, float[] Weights);
+
+/// <summary>
+/// Texts to ids, the same way in training and in answering. A text that goes on after another one is encoded as a
+/// continuation: without the dummy space that llama2.c's tokenizer puts before a text, and without the single space
+/// that the word tokenizer implies between words.
+/// </summary>
+public static class TextEncoding
+{
+    /// <summary>Begin-of-text and the text.</summary>
+    public static int[] Prompt(ITokenizer tokenizer, string text) => [tokenizer.BeginOfText, .. Start(tokenizer, text)];
+
+    /// <summary>Ids of a text that follows another one.</summary>
+    public static int[] Continuation(ITokenizer tokenizer, string text) => tokenizer switch
+    {
+        Llama2cTokenizer llama => llama.EncodeContinuation(text),
+        WordTokenizer => tokenizer.Encode(Unspaced(text)),
+        _ => tokenizer.Encode(text),
+    };
+
+    /// <summary>A training text as sequences of at most <paramref name="maxTokens"/> read tokens (one more is predicted);
+    /// a longer one is cut, each piece beginning with the last target of the one before.</summary>
+    public static IEnumerable<TokenSequence> Sequences(ITokenizer tokenizer, TrainingText text, int maxTokens)
+    {
+        var (ids, weights) = (new List<int> { tokenizer.BeginOfText }, new List<float> { 0 });
+        foreach (var segment in text.Segments)
+        {
+            var encoded = ids.Count == 1 ? Start(tokenizer, segment.Text) : Continuation(tokenizer, segment.Text);
+            ids.AddRange(encoded);
+            weights.AddRange(Enumerable.Repeat(segment.Weight, encoded.Length));
+        }
+        for (var start = 0; start + 1 < ids.Count; start += maxTokens)
+        {
+            var count = Math.Min(maxTokens + 1, ids.Count - start);
+            yield return new TokenSequence([.. ids.GetRange(start, count)], [.. weights.GetRange(start, count)]);
+        }
+    }
+
+    private static int[] Start(ITokenizer tokenizer, string text) => tokenizer.Encode(tokenizer is WordTokenizer ? Unspaced(text) : text);
+
+    private static string Unspaced(string text)
+    {
+        var from = text.StartsWith(' ') ? 1 : 0;
+        var to = text.EndsWith(' ') && text.Length > from ? text.Length - 1 : text.Length;
+        return text[from..to];
+    }
+}
