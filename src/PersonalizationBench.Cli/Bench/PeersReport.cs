@@ -8,7 +8,7 @@ using PersonalizationBench.Core.Csv;
 
 namespace PersonalizationBench.Cli.Bench;
 
-/// <summary>Writes what was measured: <c>peers.csv</c>, <c>manifest.json</c> and a table to read.</summary>
+/// <summary>Writes what was measured: <c>peers.csv</c>, <c>manifest.json</c>, a table to read and a figure.</summary>
 internal static class PeersReport
 {
     private const string Csv = "peers.csv";
@@ -30,6 +30,7 @@ internal static class PeersReport
         };
         AtomicFile.WriteText(Path.Combine(folder, "manifest.json"), manifest.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         AtomicFile.WriteText(Path.Combine(folder, "README.md"), Readme(records));
+        AtomicFile.WriteText(Path.Combine(folder, "figures", "ratios.svg"), PeersFigure.Draw(records));
     }
 
     /// <summary>The page that stands beside the numbers.</summary>
@@ -41,6 +42,8 @@ internal static class PeersReport
         in brackets, the smallest and largest. *Losses* is their largest relative difference over the steps compared, and what is allowed.
 
         {Table(records)}
+        ![Ratios](figures/ratios.svg)
+
         """);
 
     /// <summary>A Markdown table, one row per record.</summary>

@@ -34,7 +34,7 @@ internal sealed class TrainingStepComparison(string python, string script, strin
             config,
             _ => new RepeatingCorpus(workload),
             TrainingWorkload.Tokenizer,
-            saveTokenizer: _ => { },
+            saveTokenizer: to => TrainingWorkload.Tokenizer.Save(Path.Combine(to, "tokenizer.json")),
             Path.Combine(folder, FormattableString.Invariant($"base-{workload.Name}-{precision}-{threads}")),
             new PretrainHooks { Evaluate = (_, progress) => turns.AfterStep(progress) },
             cancellation);
