@@ -1,0 +1,124 @@
+using System.Globalization;
+using PersonalizationBench.Core;
+using PersonalizationBench.Evaluation.Metrics;
+using PersonalizationBench.Runner.Results;
+using PersonalizationBench.Runner.Studies;
+
+namespace PersonalizationBench.Runner.Execution;
+
+/// <summary>Measures one cell: adapts all its users together, answers all their probes, then a few one at a time for
+/// latency, then general texts for forgetting.</summary>
+public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut)
+{
+    /// <summary>The cell's rows. What goes wrong in it is a row too; only cancellation and lost results are thrown.</summary>
+    public CellResult Execute(Cell cell, IBaseModel baseModel, CancellationToken cancellation)
+    {
+        var started = meter.Clock.GetUtcNow();
+        try
+        {
+            return Measure(cell, baseModel, Provenance(cell, baseModel.Info, started), cancellation);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
+        {
+            return Failure(cell, baseModel.Info, started, e);
+        }
+    }
+
+    /// <summary>The row of a cell that could not be measured.</summary>
+    public static CellResult Failure(Cell cell, BaseInfo baseInfo, DateTimeOffset started, Exception e) =>
+        new(Provenance(cell, baseInfo, started) with { Status = StatusOf(e), Error = OneLine(e.Message) }, []) { Detail = e.ToString() };
+
+    private CellResult Measure(Cell cell, IBaseModel baseModel, RunRecord record, CancellationToken cancellation)
+    {
+        var dataset = cell.Dataset.Data;
+        var heldOutBefore = heldOut.Before(baseModel, dataset, cancellation);
+        var strategy = cell.Strategy.Create();
+        var request = Requests.Of(baseModel, dataset, dataset.Users, cell.Seed);
+
+        var (personal, adapting) = meter.Run(m => strategy.Adapt(request, m, cancellation));
+        using var disposed = personal;
+
+        var asked = dataset.Users.SelectMany(u => u.Probes.Select(p => (Probe: p, Question: Question.From(u.Id, p, cell.Strategy.SeesEvidence)))).ToList();
+        var questions = asked.ConvertAll(a => a.Question);
+        var (answers, answering) = meter.Run(m => personal.Answer(questions, m, cancellation));
+        Check(cell, questions, answers);
+
+        var probes = asked.Zip(answers).SelectMany(a => ProbeScorer.Score(cell.Key, a.First.Probe, a.Second)).ToList();
+        var (firstToken, perToken) = LatencyPass.Measure(personal, questions, cell.LatencyProbes, meter.Clock, cancellation);
+        var heldOutAfter = HeldOut.After(personal, dataset, cancellation);
+
+        return Finite(new CellResult(record with
+        {
+            Users = dataset.Users.Count,
+            Probes = asked.Count,
+            AdaptSeconds = adapting.Seconds,
+            AdaptFlops = adapting.Meter.Flops,
+            TrainedTokens = adapting.Meter.TrainedTokens,
+            TrainableParameters = personal.TrainableParameters,
+            StoredBytesPerUser = personal.StoredBytesPerUser,
+            AnswerSeconds = answering.Seconds,
+            PromptTokensPerProbe = answers.Average(a => a.PromptTokens),
+            FlopsPerProbe = answering.Meter.Flops / asked.Count,
+            FirstTokenMsP50 = firstToken.P50,
+            FirstTokenMsP95 = firstToken.P95,
+            FirstTokenMsP99 = firstToken.P99,
+            PerTokenMsP50 = perToken.P50,
+            PerTokenMsP95 = perToken.P95,
+            PerTokenMsP99 = perToken.P99,
+            PeakRssAdaptBytes = adapting.PeakRssBytes,
+            PeakRssAnswerBytes = answering.PeakRssBytes,
+            PeakDeviceAdaptBytes = adapting.PeakDeviceBytes,
+            PeakDeviceAnswerBytes = answering.PeakDeviceBytes,
+            KvBytes = answering.Meter.PeakKvBytes,
+            EvidenceRecall = asked.Zip(answers).Select(a => EvidenceRecall.Score(a.Second.ContextIds, a.First.Probe.EvidenceIds)).Average(),
+            HeldOutBitsPerByteBefore = heldOutBefore,
+            HeldOutBitsPerByteAfter = heldOutAfter,
+        }, probes));
+    }
+
+    private static RunRecord Provenance(Cell cell, BaseInfo baseInfo, DateTimeOffset started) => new()
+    {
+        Key = cell.Key,
+        Study = "",
+        Dataset = cell.Dataset.Label,
+        Base = cell.Base.Name,
+        Strategy = cell.Strategy.Type,
+        Label = cell.Strategy.Label,
+        Control = cell.Strategy.Control,
+        Seed = cell.Seed,
+        Settings = cell.Strategy.Settings,
+        Status = CellStatus.Ok,
+        BaseDigest = cell.Base.Digest,
+        DatasetDigest = cell.Dataset.Data.Digest,
+        Precision = baseInfo.Precision,
+        Device = baseInfo.Device,
+        Version = Measurement.Version,
+        Started = started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
+    };
+
+    private static void Check(Cell cell, List<Question> questions, IReadOnlyList<Answer> answers)
+    {
+        if (answers.Count != questions.Count) throw new InvalidOperationException($"{cell.Strategy.Type} gave {answers.Count} answers to {questions.Count} questions");
+        var wrong = questions.Zip(answers).FirstOrDefault(p => (p.First.UserId, p.First.ProbeId) != (p.Second.UserId, p.Second.ProbeId));
+        if (wrong.First is not null) throw new InvalidOperationException($"{cell.Strategy.Type} answered {wrong.Second.UserId}/{wrong.Second.ProbeId} where {wrong.First.UserId}/{wrong.First.ProbeId} was asked");
+    }
+
+    /// <summary>A likelihood that is no number means that the model is none any more.</summary>
+    private static CellResult Finite(CellResult result)
+    {
+        if (result.Probes.FirstOrDefault(p => !double.IsFinite(p.Score)) is { } probe) throw new DivergedException($"the score of probe {probe.UserId}/{probe.ProbeId} is not finite");
+        if (result.Run.HeldOutBitsPerByteAfter is { } after && !double.IsFinite(after)) throw new DivergedException("the likelihood of the held-out texts is not finite");
+        return result;
+    }
+
+    private static string StatusOf(Exception e) => e switch
+    {
+        DivergedException => CellStatus.Diverged,
+        OutOfMemoryException => CellStatus.OutOfMemory,
+        // libtorch has no exception of its own for it: its CPU and CUDA allocators say so in words.
+        _ when e.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase) || e.Message.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase) => CellStatus.OutOfMemory,
+        _ => CellStatus.Failed,
+    };
+
+    private static string OneLine(string message) => message.ReplaceLineEndings(" ").Trim();
+}

@@ -1,0 +1,72 @@
+using System.ComponentModel.DataAnnotations;
+using PersonalizationBench.Core;
+using PersonalizationBench.Data.Yaml;
+
+namespace PersonalizationBench.Runner.Studies;
+
+/// <summary>A study as its file says it: bases x dataset x strategies (with their settings) x seeds, not yet resolved.</summary>
+public sealed record StudySpec
+{
+    /// <summary>The name; the file's own, too.</summary>
+    public required string Study { get; init; }
+
+    /// <summary>What the study is to show or refute, in a sentence.</summary>
+    public required string Hypothesis { get; init; }
+
+    /// <summary><c>name</c> and the loader's settings; a list where a setting takes one value is an axis of the grid.</summary>
+    public required YamlSection Dataset { get; init; }
+
+    [MinLength(1, ErrorMessage = "expected at least one base")]
+    public required IReadOnlyList<string> Bases { get; init; }
+
+    public Precision Precision { get; init; } = Precision.Auto;
+
+    /// <summary>auto, cpu or cuda.</summary>
+    [AllowedValues("auto", "cpu", "cuda", ErrorMessage = "expected auto, cpu or cuda")]
+    public string Device { get; init; } = "auto";
+
+    /// <summary>Trained strategies run once for each; the others once, with the first.</summary>
+    [MinLength(1, ErrorMessage = "expected at least one seed")]
+    public IReadOnlyList<long> Seeds { get; init; } = [1, 2, 3, 4, 5];
+
+    /// <summary>Fewer than five seeds are then a warning.</summary>
+    public bool AllowFewSeeds { get; init; }
+
+    public ControlsSpec Controls { get; init; } = new();
+
+    /// <summary>How many questions are answered one at a time, for latency.</summary>
+    [Range(0, 10_000)]
+    public int LatencyProbes { get; init; } = 20;
+
+    /// <summary>Each has <c>type</c>, perhaps <c>control</c>, and that strategy's settings.</summary>
+    [MinLength(1, ErrorMessage = "expected at least one strategy")]
+    public required IReadOnlyList<YamlSection> Strategies { get; init; }
+}
+
+/// <summary>How a study goes without controls.</summary>
+public sealed record ControlsSpec
+{
+    /// <summary>Why this study needs no controls; missing ones are then no error.</summary>
+    [MinLength(1, ErrorMessage = "expected the reason")]
+    public string? Waived { get; init; }
+}
+
+/// <summary>A study file, read.</summary>
+/// <param name="Spec">What it says.</param>
+/// <param name="Section">Where it says it.</param>
+/// <param name="Digest">SHA-256 of the file's bytes.</param>
+public sealed record StudyFile(StudySpec Spec, YamlSection Section, string Digest)
+{
+    public string Path => Section.File;
+
+    /// <exception cref="PbenchException">Unreadable, not strict YAML, or a name that is not the file's.</exception>
+    public static StudyFile Read(string path)
+    {
+        var section = StrictYaml.ReadFile(path);
+        var spec = StrictYaml.Bind<StudySpec>(section);
+        var name = System.IO.Path.GetFileNameWithoutExtension(path);
+        if (spec.Study != name)
+            throw PbenchException.At(path, section.LineOf("study"), $"study: the study is called '{spec.Study}' and the file '{name}'; expected one name");
+        return new StudyFile(spec, section, Core.Digest.OfFile(path));
+    }
+}

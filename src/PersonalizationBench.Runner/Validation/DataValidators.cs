@@ -1,0 +1,73 @@
+using PersonalizationBench.Core;
+using PersonalizationBench.Runner.Studies;
+
+namespace PersonalizationBench.Runner.Validation;
+
+/// <summary>What each dataset of the plan can get wrong, told at the line of <c>dataset</c>.</summary>
+public abstract class DatasetValidator : IStudyValidator
+{
+    public IEnumerable<Problem> Validate(StudyPlan plan) =>
+        from dataset in plan.Datasets
+        from problem in Problems(dataset.Data)
+        select new Problem(true, plan.File.Section.LineOf("dataset"), $"dataset {dataset.Label}: {problem}");
+
+    protected abstract IEnumerable<string> Problems(Dataset dataset);
+
+    /// <summary>The first few of many, and how many there are.</summary>
+    protected static string Some(IReadOnlyCollection<string> items) =>
+        string.Join(", ", items.Take(3)) + (items.Count > 3 ? $" and {items.Count - 3} more" : "");
+}
+
+/// <summary>Users reported and users tuned on must be different people.</summary>
+public sealed class DisjointUsersValidator : DatasetValidator
+{
+    protected override IEnumerable<string> Problems(Dataset dataset)
+    {
+        if (dataset.Users.Count == 0) yield return "there are no users";
+        if (Doubled(dataset.Users) is { Count: > 0 } doubled) yield return $"user ids that stand twice: {Some(doubled)}";
+        if (Common(dataset, u => u.Id) is { Count: > 0 } ids) yield return $"users are also tuning users, by id: {Some(ids)}";
+        if (Common(dataset, u => u.Name.ToLowerInvariant()) is { Count: > 0 } names) yield return $"users are also tuning users, by name: {Some(names)}";
+    }
+
+    private static List<string> Common(Dataset dataset, Func<User, string> property) =>
+        [.. dataset.Users.Select(property).Intersect(dataset.TuningUsers.Select(property)).Where(p => p.Length > 0)];
+
+    private static List<string> Doubled(IEnumerable<User> users) => [.. users.GroupBy(u => u.Id).Where(g => g.Count() > 1).Select(g => g.Key)];
+}
+
+/// <summary>Evidence must be there to be found, and ids must be unique for it to be found by them.</summary>
+public sealed class EvidenceValidator : DatasetValidator
+{
+    protected override IEnumerable<string> Problems(Dataset dataset)
+    {
+        if (dataset.Users.All(u => u.Probes.Count == 0)) yield return "there are no probes";
+        foreach (var user in dataset.Users)
+        {
+            var documents = user.History.Select(d => d.Id).ToHashSet();
+            if (documents.Count < user.History.Count) yield return $"user {user.Id}: document ids stand twice";
+            if (user.Probes.DistinctBy(p => p.Id).Count() < user.Probes.Count) yield return $"user {user.Id}: probe ids stand twice";
+            var lost = user.Probes.Where(p => p.EvidenceIds.Any(e => !documents.Contains(e))).Select(p => p.Id).ToList();
+            if (lost.Count > 0) yield return $"user {user.Id}: probes whose evidence is not in the history: {Some(lost)}";
+            var wrong = user.Probes.Where(p => (p.Choices.Count > 0 || p.Scoring == ProbeScoring.Choice) && !p.Choices.Intersect(p.Accepted).Any()).Select(p => p.Id).ToList();
+            if (wrong.Count > 0) yield return $"user {user.Id}: probes whose choices lack an accepted answer: {Some(wrong)}";
+        }
+    }
+}
+
+/// <summary>What is scored must not have been read: a later document in the history, a held-out text in the replay.</summary>
+public sealed class LeakedTextsValidator : DatasetValidator
+{
+    protected override IEnumerable<string> Problems(Dataset dataset)
+    {
+        foreach (var user in dataset.Users)
+        {
+            var history = user.History.Select(d => Normalise(d.Text)).ToHashSet();
+            var leaked = user.Probes.Where(p => p.Scoring == ProbeScoring.BitsPerByte && history.Contains(Normalise(p.Gold))).Select(p => p.Id).ToList();
+            if (leaked.Count > 0) yield return $"user {user.Id}: texts to be scored that stand in the history: {Some(leaked)}";
+        }
+        var shared = dataset.HeldOutTexts.Select(Normalise).Intersect(dataset.ReplayTexts.Select(Normalise)).Count();
+        if (shared > 0) yield return $"{shared} held-out texts are among the replay texts";
+    }
+
+    private static string Normalise(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToLowerInvariant();
+}
