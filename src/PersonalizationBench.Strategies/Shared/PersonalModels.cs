@@ -1,0 +1,61 @@
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Strategies.Shared;
+
+/// <summary>Positions in a user's history that should be in the prompt of a question, most wanted first.</summary>
+/// <param name="user">Index of the user in the request.</param>
+/// <param name="question">The user's question.</param>
+internal delegate IReadOnlyList<int> ContextSelector(int user, Question question);
+
+/// <summary>
+/// Personal models that read a prompt: what they differ in is which documents stand in it (<paramref name="context"/>)
+/// and with which weights it is read (<paramref name="weights"/>). Owns the weights.
+/// </summary>
+internal sealed class PersonalModels(AdaptationRequest request, ContextSelector context, IPersonalWeights weights, PromptAnswering answering) : IPersonalModels
+{
+    private readonly UserTable _users = new(request.Histories);
+
+    public long TrainableParameters => weights.TrainableParameters;
+
+    public long StoredBytesPerUser => StoredContextBytes + weights.StoredBytesPerUser;
+
+    /// <summary>Bytes of the documents and indexes kept per user (mean).</summary>
+    public long StoredContextBytes { get; init; }
+
+    /// <summary>What goes with the models.</summary>
+    public IReadOnlyList<IDisposable> Owned { get; init; } = [];
+
+    public IReadOnlyList<Answer> Answer(IReadOnlyList<Question> questions, CostMeter meter, CancellationToken cancellation)
+    {
+        var users = questions.Select(_users.IndexOf).ToList();
+        var answers = new Answer[questions.Count];
+        foreach (var together in Enumerable.Range(0, questions.Count).GroupBy(i => weights.Group(users[i])))
+        {
+            using var use = weights.Use(together.Key);
+            var prompted = together.Select(i => new PromptedQuestion(questions[i], _users[users[i]].Documents, context(users[i], questions[i]), weights.Slot(users[i]))).ToList();
+            foreach (var (i, answer) in together.Zip(answering.Answer(prompted, meter, cancellation))) answers[i] = answer;
+        }
+        return answers;
+    }
+
+    public IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<string> texts, CancellationToken cancellation)
+    {
+        var scores = new IReadOnlyList<double>[_users.Count];
+        // Users with the same weights (all of them, where nothing is trained) are scored once.
+        foreach (var alike in Enumerable.Range(0, _users.Count).GroupBy(u => (Group: weights.Group(u), Slot: weights.Slot(u))))
+        {
+            using var use = weights.Use(alike.Key.Group);
+            var score = answering.ScoreTexts(texts, alike.Key.Slot, cancellation);
+            foreach (var user in alike) scores[user] = score;
+        }
+        return scores;
+    }
+
+    public void Save(string folder) => weights.Save(folder, request.Histories);
+
+    public void Dispose()
+    {
+        foreach (var owned in Owned) owned.Dispose();
+        weights.Dispose();
+    }
+}

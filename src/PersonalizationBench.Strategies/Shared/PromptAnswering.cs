@@ -1,0 +1,152 @@
+using PersonalizationBench.Core;
+using PersonalizationBench.Models;
+
+namespace PersonalizationBench.Strategies.Shared;
+
+/// <summary>A question with what may go in its prompt and who answers it.</summary>
+/// <param name="Question">What is asked.</param>
+/// <param name="History">The user's documents, oldest first.</param>
+/// <param name="Wanted">Positions in <paramref name="History"/>, most wanted first.</param>
+/// <param name="Slot">Adapter slot; -1 for none.</param>
+internal sealed record PromptedQuestion(Question Question, IReadOnlyList<Document> History, IReadOnlyList<int> Wanted, int Slot);
+
+/// <summary>
+/// The one way from questions to answers: prompt, batch, read off. Questions that are answered in words are generated
+/// greedily; choices are compared by the sum of their tokens' log-likelihood (not normalised by length: candidates are
+/// single words of one category); texts are scored token by token.
+/// </summary>
+internal sealed class PromptAnswering(AdaptationRequest request, int? contextBudget = null)
+{
+    /// <summary>A style is shown over several lines, an answer in a few words.</summary>
+    private const int StyleTokens = 64;
+
+    private readonly IBaseModel _model = request.Base;
+    private readonly ITokenizer _tokenizer = request.Base.Tokenizer;
+    private readonly PromptBuilder _prompts = new(request.Base.Tokenizer, request.Format);
+    private readonly Lazy<IReadOnlyList<int>> _endIds = new(() => [request.Base.Tokenizer.EndOfText, request.Base.Tokenizer.BeginOfText]);
+    private readonly Lazy<IReadOnlyList<int>> _stopIds = new(() => StopIds(request));
+
+    private int ContextLength => _model.Info.ContextLength;
+
+    public IReadOnlyList<Answer> Answer(IReadOnlyList<PromptedQuestion> questions, CostMeter meter, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var prompts = questions.Select(BuildPrompt).ToList();
+        var answers = questions.Select((q, i) => new Answer(q.Question.UserId, q.Question.ProbeId, "")
+        {
+            PromptTokens = prompts[i].Tokens.Length,
+            ContextIds = prompts[i].ContextIds,
+        }).ToArray();
+        Generate(questions, prompts, answers, meter, cancellation);
+        Choose(questions, prompts, answers, meter, cancellation);
+        ScoreContinuations(questions, prompts, answers, meter, cancellation);
+        return answers;
+    }
+
+    /// <summary>Natural-log likelihood of each text by itself, under one slot.</summary>
+    public IReadOnlyList<double> ScoreTexts(IReadOnlyList<string> texts, int slot, CancellationToken cancellation)
+    {
+        int[] beginning = [_tokenizer.BeginOfText];
+        return Sums(texts.Select(t => LikelihoodWindows.Split(beginning, TextEncoding.Prompt(_tokenizer, t)[1..], ContextLength, slot)), CostMeter.Unread(), cancellation);
+    }
+
+    private Prompt BuildPrompt(PromptedQuestion asked)
+    {
+        var question = asked.Question;
+        var room = question.Scoring == ProbeScoring.BitsPerByte
+            ? LikelihoodWindows.PromptRoom(ContextLength, Continued(TextToScore(question)).Length)
+            : ContextLength - Math.Max(NewTokens(question), question.Choices.Select(c => Continued(c).Length).DefaultIfEmpty().Max());
+        if (room < 1) throw new PbenchException($"probe {question.ProbeId} of user {question.UserId}: no room for a prompt; a choice is as long as the base's context of {ContextLength} tokens");
+        return _prompts.Build(asked.History, asked.Wanted, question.Prompt, room, contextBudget);
+    }
+
+    private void Generate(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
+    {
+        var asked = Indices(questions, q => NewTokens(q) > 0);
+        if (asked.Count == 0) return;
+        var generations = _model.Generate(asked.Select(i => new GenerationRequest(prompts[i].Tokens, NewTokens(questions[i].Question), questions[i].Slot)
+        {
+            StopIds = IsStyle(questions[i].Question) ? _endIds.Value : _stopIds.Value,
+        }).ToList(), meter, cancellation);
+        foreach (var (i, generation) in asked.Zip(generations))
+        {
+            var text = _tokenizer.Decode(generation.Tokens);
+            answers[i] = answers[i] with { Text = (IsStyle(questions[i].Question) ? text : CutAtStop(text)).Trim() };
+        }
+    }
+
+    private void Choose(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
+    {
+        ChooseAmong(Indices(questions, q => q.Scoring == ProbeScoring.Choice), meter);
+        // Beside a generated answer the choices are a second look at the same probe: not what answering it costs.
+        ChooseAmong(Indices(questions, q => q.Scoring == ProbeScoring.ExactMatch && q.Choices.Count > 0), CostMeter.Unread());
+
+        void ChooseAmong(List<int> asked, CostMeter costs)
+        {
+            if (asked.Count == 0) return;
+            var scores = _model.Score(asked.SelectMany(i => questions[i].Question.Choices
+                .Select(c => new ScoreRequest(prompts[i].Tokens, Continued(c), questions[i].Slot))).ToList(), costs, cancellation);
+            var next = 0;
+            foreach (var i in asked)
+            {
+                var question = questions[i].Question;
+                if (question.Choices.Count == 0) throw new PbenchException($"probe {question.ProbeId} of user {question.UserId}: a choice without choices");
+                var best = Enumerable.Range(0, question.Choices.Count).MaxBy(c => scores[next + c]);
+                next += question.Choices.Count;
+                answers[i] = answers[i] with { Choice = best, Text = question.Scoring == ProbeScoring.Choice ? question.Choices[best] : answers[i].Text };
+            }
+        }
+    }
+
+    private void ScoreContinuations(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
+    {
+        var asked = Indices(questions, q => q.Scoring == ProbeScoring.BitsPerByte);
+        var sums = Sums(asked.Select(i => LikelihoodWindows.Split(prompts[i].Tokens, Continued(TextToScore(questions[i].Question)), ContextLength, questions[i].Slot)), meter, cancellation);
+        foreach (var (i, sum) in asked.Zip(sums)) answers[i] = answers[i] with { LogLikelihood = sum };
+    }
+
+    /// <summary>The sum over each text's windows.</summary>
+    private double[] Sums(IEnumerable<IEnumerable<ScoreRequest>> windowsOfTexts, CostMeter meter, CancellationToken cancellation)
+    {
+        var windows = windowsOfTexts.SelectMany((w, text) => w.Select(r => (Text: text, Request: r))).ToList();
+        var sums = new double[windowsOfTexts.Count()];
+        if (windows.Count == 0) return sums;
+        var scores = _model.Score(windows.Select(w => w.Request).ToList(), meter, cancellation);
+        foreach (var (window, score) in windows.Zip(scores)) sums[window.Text] += score;
+        return sums;
+    }
+
+    /// <summary>Upper bound on what is generated: 0 where nothing is, and never more than half of the context.</summary>
+    private int NewTokens(Question question) => Math.Min(ContextLength / 2, question.Scoring switch
+    {
+        ProbeScoring.ExactMatch => request.MaxAnswerTokens,
+        ProbeScoring.Style => Math.Max(StyleTokens, request.MaxAnswerTokens),
+        _ => 0,
+    });
+
+    private int[] Continued(string text) => TextEncoding.Continuation(_tokenizer, text);
+
+    private static bool IsStyle(Question question) => question.Scoring == ProbeScoring.Style;
+
+    private static string TextToScore(Question question) =>
+        question.Continuation ?? throw new PbenchException($"probe {question.ProbeId} of user {question.UserId}: scored by likelihood, but has no text to score");
+
+    private string CutAtStop(string text)
+    {
+        var end = request.StopTexts.Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(text.Length).Min();
+        return text[..end];
+    }
+
+    /// <summary>Ids that end an answer as soon as they are produced: end and begin of text, and tokens that are a stop text by
+    /// themselves. Stop texts of several tokens are cut off afterwards.</summary>
+    private static int[] StopIds(AdaptationRequest request)
+    {
+        var tokenizer = request.Base.Tokenizer;
+        var single = request.StopTexts.Where(s => s.Length > 0).Select(s => (Text: s, Ids: TextEncoding.Continuation(tokenizer, s)))
+            .Where(s => s.Ids.Length > 0 && tokenizer.Decode(s.Ids.AsSpan(s.Ids.Length - 1)) == s.Text).Select(s => s.Ids[^1]);
+        return [.. single.Prepend(tokenizer.BeginOfText).Prepend(tokenizer.EndOfText).Distinct()];
+    }
+
+    private static List<int> Indices(IReadOnlyList<PromptedQuestion> questions, Func<Question, bool> which) =>
+        Enumerable.Range(0, questions.Count).Where(i => which(questions[i].Question)).ToList();
+}

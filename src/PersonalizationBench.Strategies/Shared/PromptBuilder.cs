@@ -1,0 +1,58 @@
+using PersonalizationBench.Core;
+using PersonalizationBench.Models;
+
+namespace PersonalizationBench.Strategies.Shared;
+
+/// <summary>A prompt as the model reads it.</summary>
+/// <param name="Tokens">Begin-of-text, documents oldest first, question.</param>
+/// <param name="ContextIds">Ids of the documents in it, in its order.</param>
+internal sealed record Prompt(int[] Tokens, IReadOnlyList<string> ContextIds);
+
+/// <summary>Puts whole documents and a question into a given number of tokens.</summary>
+internal sealed class PromptBuilder(ITokenizer tokenizer, PromptFormat format)
+{
+    private readonly Dictionary<string, int> _lengths = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// The longest prompt of at most <paramref name="room"/> tokens. A document that is longer than the space is left
+    /// out; of the others the least wanted go first, whole, until the rest fits. A question that is longer than the
+    /// room by itself loses its beginning.
+    /// </summary>
+    /// <param name="history">Documents, oldest first.</param>
+    /// <param name="wanted">Positions in <paramref name="history"/>, most wanted first.</param>
+    /// <param name="question">What follows the documents.</param>
+    /// <param name="room">Tokens of the whole prompt, begin-of-text included; at least 1.</param>
+    /// <param name="budget">Upper bound on the tokens of the documents, if any.</param>
+    public Prompt Build(IReadOnlyList<Document> history, IReadOnlyList<int> wanted, string question, int room, int? budget = null)
+    {
+        var space = Math.Min(room - 1 - Length(question), budget ?? int.MaxValue);
+        var kept = new List<int>();
+        var used = 0;
+        foreach (var position in wanted.Where(p => LengthInPrompt(history[p]) <= space))
+        {
+            used += LengthInPrompt(history[position]);
+            if (used > space) break;
+            kept.Add(position);
+        }
+        // Tokens can merge or split where texts meet, so that the sum above is an estimate; the whole decides.
+        var tokens = Encode(history, kept, question);
+        while (tokens.Length > room && kept.Count > 0)
+        {
+            kept.RemoveAt(kept.Count - 1);
+            tokens = Encode(history, kept, question);
+        }
+        if (tokens.Length > room) tokens = [tokens[0], .. tokens[^(room - 1)..]];
+        return new Prompt(tokens, kept.Order().Select(p => history[p].Id).ToList());
+    }
+
+    private int[] Encode(IReadOnlyList<Document> history, IEnumerable<int> kept, string question) =>
+        TextEncoding.Prompt(tokenizer, format.Compose(kept.Order().Select(p => history[p]), question));
+
+    private int LengthInPrompt(Document document) => Length(document.Text + format.DocumentSeparator);
+
+    private int Length(string text)
+    {
+        if (!_lengths.TryGetValue(text, out var length)) _lengths[text] = length = TextEncoding.Continuation(tokenizer, text).Length;
+        return length;
+    }
+}
