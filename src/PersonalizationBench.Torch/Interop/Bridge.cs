@@ -68,6 +68,17 @@ internal static unsafe partial class Bridge
     [LibraryImport(Library)] internal static partial int pb_cuda_empty_cache();
     [LibraryImport(Library)] internal static partial void pb_allow_tf32(long on);
 
+    [LibraryImport(Library)]
+    internal static partial int pb_adamw(
+        long* masters, long* copies, long* gradients, long* means, long* variances, long count, long step, double* numbers);
+    [LibraryImport(Library)] internal static partial int pb_norm(long* tensors, long count, double* norm);
+    [LibraryImport(Library)] internal static partial int pb_cross_entropy(nint logits, nint targets, nint weights, long overwrite, long* total, long* losses);
+    [LibraryImport(Library)] internal static partial int pb_rms_norm(nint input, nint weight, double epsilon, long* result);
+    [LibraryImport(Library)] internal static partial int pb_rotary(nint input, nint cosine, nint sine, long* result);
+    [LibraryImport(Library)] internal static partial int pb_swiglu(nint gate, nint up, long* result);
+    [LibraryImport(Library)] internal static partial void pb_keep_memory();
+    [LibraryImport(Library)] internal static partial void pb_release_memory();
+
     /// <summary>Throws what the bridge's last call left, naming the operator.</summary>
     internal static void Check(int failed, string operation)
     {

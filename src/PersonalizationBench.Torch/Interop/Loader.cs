@@ -16,6 +16,7 @@ internal static partial class Loader
     internal static void Prepare()
     {
         NativeLibrary.SetDllImportResolver(typeof(Loader).Assembly, Resolve);
+        Bridge.pb_keep_memory();
         // Some builds of libtorch start with one thread whatever the machine has.
         Bridge.pb_set_threads(Threads());
     }

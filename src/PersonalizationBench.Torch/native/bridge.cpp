@@ -11,6 +11,8 @@
 #include <torch/csrc/autograd/variable.h>
 #include <torch/version.h>
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -270,6 +272,15 @@ PB_EXPORT void pb_manual_seed(uint64_t seed) { at::manual_seed(seed); }
 
 PB_EXPORT int64_t pb_threads() { return at::get_num_threads(); }
 PB_EXPORT void pb_set_threads(int64_t count) { at::set_num_threads(static_cast<int>(count)); }
+// glibc hands large blocks back to the system at once; a training step would fault its activations' pages in again each time.
+PB_EXPORT void pb_keep_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+PB_EXPORT void pb_release_memory() { malloc_trim(0); }
+
 PB_EXPORT int64_t pb_cuda_count() { return at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0; }
 
 PB_EXPORT int32_t pb_cuda_synchronize(int64_t device) {

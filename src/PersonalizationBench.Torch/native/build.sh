@@ -17,7 +17,8 @@ fail() {
 cxx=${CXX:-g++}
 command -v "$cxx" >/dev/null || fail "no C++ compiler ($cxx)"
 
-flags=(-std=c++17 -O2 -fPIC -fopenmp -DAT_PARALLEL_OPENMP=1 -fvisibility=hidden -Wall -Wno-unknown-pragmas)
+flags=(-std=c++17 -O3 -fno-math-errno -fno-trapping-math -fPIC -fopenmp -DAT_PARALLEL_OPENMP=1 -fvisibility=hidden -Wall -Wno-unknown-pragmas)
+[ "$(uname -m)" != x86_64 ] || flags+=(-mprefer-vector-width=512)
 links=(-shared -Wl,-z,now -Wl,--no-as-needed)   # -z now: a symbol that is missing is an error at load, not a crash later
 if [ -n "${LIBTORCH:-}" ]; then
   root=$LIBTORCH

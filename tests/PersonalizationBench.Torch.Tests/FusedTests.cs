@@ -1,0 +1,218 @@
+using FsCheck;
+using FsCheck.Fluent;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Torch.Tests;
+
+/// <summary>Each fused operator against the same composed of plain ones in f32, values and gradients.</summary>
+[Collection(nameof(Alone))]
+public class FusedTests
+{
+    // bf16 has 8 bits: a result differs from the exact one by half a unit in its last place, 2^-9 of itself, and inputs round too.
+    private static double Tolerance(ScalarType type) => type == ScalarType.BFloat16 ? 2e-2 : 1e-5;
+
+    private static Tensor Random(ulong seed, params long[] shape)
+    {
+        using var generator = new Generator(seed);
+        return randn(shape, generator: generator);
+    }
+
+    private static double Distance(Tensor actual, Tensor expected)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor a = actual.to(ScalarType.Float32), b = expected.to(ScalarType.Float32);
+        Assert.Equal(b.shape, a.shape);
+        return ((a - b).abs().max() / (b.abs().max() + 1e-6)).item<float>();
+    }
+
+    /// <summary>Runs a function fused in a type and composed in f32 on the same inputs, and compares what it gives and its gradients.</summary>
+    private static void Compare(ScalarType type, Func<Tensor[], Tensor> function, params Tensor[] inputs)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] fused = [.. inputs.Select(input => input.to(type, copy: true).requires_grad_())];
+        // The composed path sees the inputs as rounded, so that only the arithmetic differs.
+        Tensor[] composed = [.. fused.Select(input => input.detach().to(ScalarType.Float32, copy: true).requires_grad_())];
+        Tensor actual = function(fused);
+        Assert.Equal(type, actual.dtype);
+        TorchExtras.UseFused = false;
+        Tensor expected;
+        try
+        {
+            expected = function(composed);
+        }
+        finally
+        {
+            TorchExtras.UseFused = true;
+        }
+        Assert.InRange(Distance(actual, expected), 0, Tolerance(type));
+        Tensor seed = Random(99, expected.shape).to(type);
+        actual.backward([seed]);
+        expected.backward([seed.to(ScalarType.Float32)]);
+        foreach ((Tensor a, Tensor b) in fused.Zip(composed))
+        {
+            Assert.Equal(type, a.grad!.dtype);
+            Assert.InRange(Distance(a.grad!, b.grad!), 0, Tolerance(type));
+        }
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void RmsNorm_is_the_composed_one(ScalarType type) =>
+        Prop.ForAll(Shapes(), shape =>
+        {
+            using DisposeScope scope = NewDisposeScope();
+            (long rows, long width) = shape;
+            Compare(type, x => TorchExtras.RmsNorm(x[0], x[1], 1e-5), Random(1, 2, rows, width), Random(2, width));
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void RmsNorm_takes_f32_weights_beside_bf16_inputs()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = Random(1, 70, 48).to(ScalarType.BFloat16).requires_grad_(), weight = Random(2, 48).requires_grad_();
+        TorchExtras.RmsNorm(x, weight, 1e-5).to(ScalarType.Float32).square().sum().backward();
+        Assert.Equal(ScalarType.Float32, weight.grad!.dtype);
+        Assert.Equal(ScalarType.BFloat16, x.grad!.dtype);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void SwiGlu_is_the_composed_one(ScalarType type) =>
+        Prop.ForAll(Shapes(), shape =>
+        {
+            using DisposeScope scope = NewDisposeScope();
+            (long rows, long width) = shape;
+            Compare(type, x => TorchExtras.SwiGlu(x[0], x[1]), Random(1, rows, width), Random(2, rows, width));
+            Compare(type, x => TorchExtras.SwiGlu(x[0]), Random(3, 2, rows, 2 * width));
+        }).QuickCheckThrowOnFailure();
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Rotate_is_the_composed_one(ScalarType type) =>
+        Prop.ForAll(Shapes(), shape =>
+        {
+            using DisposeScope scope = NewDisposeScope();
+            (long length, long half) = shape;
+            Tensor angles = Random(5, 1, length, 1, half);
+            Tensor perRow = Random(6, 2, length, 1, half);
+            Compare(type, x => TorchExtras.Rotate(x[0], angles.cos(), angles.sin()), Random(1, 2, length, 3, 2 * half));
+            Compare(type, x => TorchExtras.Rotate(x[0], perRow.cos(), perRow.sin()), Random(1, 2, length, 1, 2 * half));
+            // A slice of a packed projection: rows lie apart.
+            Compare(type, x => TorchExtras.Rotate(x[0].narrow(2, 1, 2), angles.cos(), angles.sin()), Random(1, 2, length, 4, 2 * half));
+        }).QuickCheckThrowOnFailure();
+
+    [Theory]
+    [InlineData(ScalarType.Float32, false)]
+    [InlineData(ScalarType.BFloat16, false)]
+    [InlineData(ScalarType.Float32, true)]
+    public void CrossEntropy_is_the_composed_one(ScalarType type, bool overwrite) =>
+        Prop.ForAll(Shapes(), shape =>
+        {
+            using DisposeScope scope = NewDisposeScope();
+            (long rows, long classes) = shape;
+            using var generator = new Generator(3);
+            Tensor targets = randint(0, classes, [rows], generator: generator);
+            targets[0] = tensor(-100L);
+            Tensor weights = rand([rows], generator: generator);
+            Tensor exact = (Random(1, rows, classes) * 3).to(type);
+            Tensor fused = exact.clone().requires_grad_(), composed = exact.to(ScalarType.Float32, copy: true).requires_grad_();
+
+            // Overwriting needs a tensor that is not a leaf.
+            (Tensor total, Tensor losses) = TorchExtras.CrossEntropy(fused.mul(1), targets, weights, overwrite);
+            Tensor each = nn.functional.cross_entropy(composed, targets, reduction: nn.Reduction.None);
+            Tensor expected = (each * weights).sum();
+
+            Assert.InRange(Distance(losses, each), 0, 1e-5);
+            Assert.InRange(Distance(total, expected), 0, 1e-5);
+            (total * 2).backward();
+            (expected * 2).backward();
+            Assert.InRange(Distance(fused.grad!, composed.grad!), 0, Tolerance(type));
+            Assert.False(losses.requires_grad);
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void CrossEntropy_holds_far_from_zero()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor logits = tensor(new float[,] { { 1000, 0, -1000 }, { -2000, -2001, -2000 } });
+        (Tensor _, Tensor losses) = TorchExtras.CrossEntropy(logits, tensor(new long[] { 0, 1 }));
+        Assert.Equal(0, losses[0].item<float>(), 1e-6);
+        Assert.Equal(1 + Math.Log(2 + Math.Exp(-1)), losses[1].item<float>(), 1e-5);
+        Assert.ThrowsAny<Exception>(() => TorchExtras.CrossEntropy(logits, tensor(new long[] { 0, 3 })));
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void AdamW_is_the_composed_one_and_writes_the_copy(ScalarType gradients)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long[][] shapes = [[3], [130, 70], [20000], [1]];
+        (Tensor[] Master, Tensor?[] Copy, Tensor?[] Gradient, Tensor[] Mean, Tensor[] Variance) Make() => (
+            [.. shapes.Select((shape, i) => Random((ulong)i, shape))],
+            [.. shapes.Select((shape, i) => i == 2 ? null : zeros(shape, ScalarType.BFloat16))],
+            [.. shapes.Select((shape, i) => i == 3 ? null : Random(10 + (ulong)i, shape).to(gradients))],
+            [.. shapes.Select(shape => zeros(shape))],
+            [.. shapes.Select(shape => zeros(shape))]);
+        var a = Make();
+        var b = Make();
+        for (int number = 1; number <= 3; number++)
+        {
+            var step = new AdamWStep(number, 0.01, 0.9, 0.95, 1e-8, 0.1, 0.5);
+            TorchExtras.AdamW(a.Master, a.Copy, a.Gradient, a.Mean, a.Variance, step);
+            TorchExtras.UseFused = false;
+            TorchExtras.AdamW(b.Master, b.Copy, b.Gradient, b.Mean, b.Variance, step);
+            TorchExtras.UseFused = true;
+        }
+        for (int i = 0; i < shapes.Length; i++)
+        {
+            Assert.InRange(Distance(a.Master[i], b.Master[i]), 0, 1e-6);
+            Assert.InRange(Distance(a.Variance[i], b.Variance[i]), 0, 1e-6);
+            if (a.Copy[i] is { } copy && a.Gradient[i] is not null)
+                Assert.Equal(0, Distance(copy, a.Master[i].to(ScalarType.BFloat16)));
+        }
+        Assert.Equal(0, Distance(a.Master[3], Random(3, 1)));
+    }
+
+    [Fact]
+    public void The_norm_is_of_all_tensors_together()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor a = Random(1, 33000), b = Random(2, 5, 7);
+        double expected = cat([a, b.flatten()]).norm().item<float>();
+        Assert.Equal(expected, TorchExtras.Norm([a, null, b]), expected * 1e-5);
+        Assert.Equal(0, TorchExtras.Norm([]));
+    }
+
+    [Fact]
+    public void Fused_operators_leave_no_tensor_behind()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        long before = TorchExtras.LiveTensors;
+        RmsNorm_takes_f32_weights_beside_bf16_inputs();
+        AdamW_is_the_composed_one_and_writes_the_copy(ScalarType.BFloat16);
+        CrossEntropy_holds_far_from_zero();
+        Assert.Equal(before, TorchExtras.LiveTensors);
+    }
+
+    [Fact]
+    public void Fused_operators_name_themselves_in_errors()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var error = Assert.ThrowsAny<Exception>(() => TorchExtras.RmsNorm(ones(2, 3), ones(4), 1e-5));
+        Assert.Contains("RmsNorm", error.Message);
+        Assert.Contains("[2, 3]", error.Message);
+        Assert.ThrowsAny<Exception>(() => TorchExtras.SwiGlu(ones(2, 3)));
+        Assert.ThrowsAny<Exception>(() => TorchExtras.Rotate(ones(1, 2, 3, 4), ones(1, 3, 1, 2), ones(1, 3, 1, 2)));
+        Assert.ThrowsAny<Exception>(() => TorchExtras.AdamW([ones(2)], null, [ones(3)], [zeros(2)], [zeros(2)], new AdamWStep(1, 0.1)));
+    }
+
+    // Rows and widths on both sides of a vector's length and of a thread's share.
+    private static Arbitrary<(long, long)> Shapes() =>
+        Gen.Elements(1L, 2, 7, 64, 129).Zip(Gen.Elements(2L, 3, 16, 31, 96, 300), (rows, width) => (rows, width)).ToArbitrary();
+}
