@@ -32,7 +32,7 @@ public sealed class PlainProgress(TextWriter output) : IStudyObserver
     }
 
     public static string Clock(TimeSpan time) =>
-        time.TotalHours >= 1 ? time.ToString(@"h\:mm\:ss", CultureInfo.InvariantCulture) : time.ToString(@"mm\:ss", CultureInfo.InvariantCulture);
+        time.TotalHours >= 1 ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time:mm\\:ss}") : time.ToString(@"mm\:ss", CultureInfo.InvariantCulture);
 
     /// <summary>The mean of the first kind of probe (of recall where there is any): a glance, no result.</summary>
     private static string Headline(IReadOnlyList<ProbeRecord> probes)

@@ -1,0 +1,38 @@
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Runner.Tests.Fakes;
+
+internal sealed class FakeBase(BaseInfo info, Action onDispose) : IBaseModel
+{
+    public BaseInfo Info { get; } = info with { Precision = "float32", Device = "cpu" };
+
+    public ITokenizer Tokenizer => throw new NotSupportedException();
+
+    public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) => throw new NotSupportedException();
+
+    public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) => throw new NotSupportedException();
+
+    public void Dispose() => onDispose();
+}
+
+/// <summary>Two bases, and one whose weights do not load.</summary>
+internal sealed class FakeBases : IBaseCatalog
+{
+    public List<string> Loaded { get; } = [];
+
+    public int Alive { get; private set; }
+
+    public IReadOnlyList<string> Names { get; } = ["tiny", "small", "broken"];
+
+    public BaseInfo Describe(string name) => Names.Contains(name)
+        ? new BaseInfo(name, "llama", $"digest-of-{name}", 1000, 256, new Dictionary<string, int> { ["q"] = 16, ["v"] = 8 })
+        : throw new PbenchException($"unknown base '{name}'; did you mean '{NearestWord.Find(name, Names)}'?");
+
+    public IBaseModel Load(string name, Precision precision, string device)
+    {
+        if (name == "broken") throw new PbenchException("model.safetensors: ends before its tensors do");
+        Loaded.Add(name);
+        Alive++;
+        return new FakeBase(Describe(name), () => Alive--);
+    }
+}
