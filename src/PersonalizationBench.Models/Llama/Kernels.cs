@@ -1,38 +1,15 @@
+using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models;
 
 /// <summary>
-/// The operations of which a Llama is made, in one place: composed of plain libtorch operators here, replaced by fused
-/// ones where the binding has them. Norms, softmax and losses are computed in f32 whatever the inputs' type.
+/// What a Llama needs beside the operators of libtorch and of <see cref="TorchExtras"/>. Softmax and losses are computed in
+/// f32 whatever the inputs' type.
 /// </summary>
 internal static class Kernels
 {
-    /// <summary><c>x / rms(x) * weight</c> over the last dimension (Zhang and Sennrich, 2019, arXiv:1910.07467).</summary>
-    /// <param name="x">[N, d], any type; the result has the same.</param>
-    /// <param name="weight">[d], f32.</param>
-    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon)
-    {
-        var wide = x.to(ScalarType.Float32);
-        var inverse = wide.square().mean([-1], keepdim: true).add(epsilon).rsqrt();
-        return wide.mul(inverse).mul(weight).to(x.dtype);
-    }
-
-    /// <summary>Rotary positions in Hugging Face's convention: channel i turns with channel i + d/2 (Su et al., 2021, arXiv:2104.09864).</summary>
-    /// <param name="x">[B, T, H, d]</param>
-    /// <param name="cos">[B or 1, T, 1, d/2], f32</param>
-    /// <param name="sin">As <paramref name="cos"/>.</param>
-    public static Tensor Rotate(Tensor x, Tensor cos, Tensor sin)
-    {
-        var half = x.size(-1) / 2;
-        var (a, b) = (x.narrow(-1, 0, half), x.narrow(-1, half, half));
-        return cat([a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))], -1).to(x.dtype);
-    }
-
-    /// <summary><c>silu(gate) * up</c> (Shazeer, 2020, arXiv:2002.05202).</summary>
-    public static Tensor SwiGlu(Tensor gate, Tensor up) => gate.silu().mul(up);
-
     /// <summary>Every position attends to itself and those before it.</summary>
     /// <param name="query">[B, T, H, d]</param>
     /// <param name="key">[B, T, K, d] with K dividing H; query head h reads key head h / (H / K).</param>
@@ -67,37 +44,22 @@ internal static class Kernels
             .view(batch, heads, length, width).transpose(1, 2).reshape(batch, length, heads * width);
     }
 
-    /// <summary>Negative log-likelihood of each target, f32.</summary>
+    /// <summary>Negative log-likelihood of each target, f32, without a gradient.</summary>
     /// <param name="logits">[N, V]</param>
     /// <param name="targets">[N], int64</param>
     /// <returns>[N]</returns>
-    public static Tensor TokenLosses(Tensor logits, Tensor targets) =>
-        logits.log_softmax(-1, ScalarType.Float32).gather(1, targets.unsqueeze(1)).squeeze(1).neg();
-
-    /// <summary>One step of AdamW (Loshchilov and Hutter, 2017, arXiv:1711.05101), in place.</summary>
-    /// <param name="master">f32</param>
-    /// <param name="copy">The copy used in products, refreshed from the master; may be the master.</param>
-    /// <param name="gradient">Of the master's shape, any floating type.</param>
-    /// <param name="step">1 for the first.</param>
-    public static void AdamW(Tensor master, Tensor copy, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)
-    {
-        var g = gradient.to(ScalarType.Float32).mul(step.GradientScale);
-        mean.mul_(step.Beta1).add_(g, 1 - step.Beta1);
-        variance.mul_(step.Beta2).addcmul_(g, g, 1 - step.Beta2);
-        var denominator = variance.div(1 - Math.Pow(step.Beta2, step.Number)).sqrt_().add_(step.Epsilon);
-        master.mul_(1 - step.LearningRate * step.WeightDecay).addcdiv_(mean, denominator, -step.LearningRate / (1 - Math.Pow(step.Beta1, step.Number)));
-        if (!ReferenceEquals(copy, master)) copy.copy_(master);
-    }
+    public static Tensor TokenLosses(Tensor logits, Tensor targets) => TorchExtras.CrossEntropy(logits, targets).Losses;
 
     /// <summary>The Euclidean norm of each group's part of some gradients; the group is their first dimension unless there is only one.</summary>
     public static double[] GroupNorms(IReadOnlyList<Tensor> gradients, int groups)
     {
+        if (groups == 1) return [TorchExtras.Norm(gradients)];
         var squares = gradients.Select(g => g.to(ScalarType.Float32).reshape(groups, -1).square().sum(1)).ToList();
         return [.. stack(squares).sum(0).sqrt().cpu().data<float>().ToArray().Select(n => (double)n)];
     }
 
-    /// <summary>True where bf16 products are faster than f32 ones: any GPU, and processors with AMX or AVX512-BF16.</summary>
-    public static bool FastBFloat16(string device) => device != "cpu" || File.ReadAllText("/proc/cpuinfo").Contains("amx_bf16", StringComparison.Ordinal);
+    /// <summary>True where bf16 products are faster than f32 ones: any GPU, and processors that have them in hardware.</summary>
+    public static bool FastBFloat16(string device) => device != "cpu" || TorchExtras.FastBFloat16;
 
     private static Tensor Repeated(Tensor heads, long count)
     {
@@ -105,6 +67,3 @@ internal static class Kernels
         return own == count ? heads : heads.unsqueeze(3).expand(batch, length, own, count / own, width).reshape(batch, length, count, width);
     }
 }
-
-/// <summary>The numbers of one AdamW step.</summary>
-internal readonly record struct AdamWStep(int Number, double LearningRate, double Beta1, double Beta2, double Epsilon, double WeightDecay, double GradientScale);

@@ -1,3 +1,4 @@
+using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -57,14 +58,14 @@ internal static class LlamaNetwork
         for (var layer = 0; layer < config.Layers; layer++)
         {
             var block = parameters.Blocks[layer];
-            var normed = Kernels.RmsNorm(x, block.AttentionNorm, config.NormEpsilon);
-            var q = Kernels.Rotate(Project(normed, Q).view(batch, length, config.Heads, width), cos, sin);
-            var k = Kernels.Rotate(Project(normed, K).view(batch, length, config.KeyValueHeads, width), cos, sin);
+            var normed = TorchExtras.RmsNorm(x, block.AttentionNorm, config.NormEpsilon);
+            var q = TorchExtras.Rotate(Project(normed, Q).view(batch, length, config.Heads, width), cos, sin);
+            var k = TorchExtras.Rotate(Project(normed, K).view(batch, length, config.KeyValueHeads, width), cos, sin);
             var v = Project(normed, V).view(batch, length, config.KeyValueHeads, width);
             x = x.add(Project(attend(layer, q, k, v).view(-1, config.Dimension), O));
 
-            normed = Kernels.RmsNorm(x, block.MlpNorm, config.NormEpsilon);
-            x = x.add(Project(Kernels.SwiGlu(Project(normed, Gate), Project(normed, Up)), Down));
+            normed = TorchExtras.RmsNorm(x, block.MlpNorm, config.NormEpsilon);
+            x = x.add(Project(TorchExtras.SwiGlu(Project(normed, Gate), Project(normed, Up)), Down));
 
             Tensor Project(Tensor input, int projection)
             {
@@ -72,6 +73,6 @@ internal static class LlamaNetwork
                 return adapters is null ? output : adapters.Add(input, output, layer, projection);
             }
         }
-        return Kernels.RmsNorm(x, parameters.FinalNorm, config.NormEpsilon);
+        return TorchExtras.RmsNorm(x, parameters.FinalNorm, config.NormEpsilon);
     }
 }

@@ -1,3 +1,4 @@
+using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -48,16 +49,22 @@ internal sealed record AdamWOptimizer(IReadOnlyList<TrainedTensor> Tensors, int 
         var gradients = Tensors.Select(t => t.TakeGradient()).ToArray();
         var norms = Kernels.GroupNorms(gradients, Groups);
         var scales = norms.Select(n => ClipNorm > 0 && n > ClipNorm ? ClipNorm / n : 1.0).ToArray();
-        var perGroup = Groups > 1 && scales.Any(s => s != 1)
-            ? tensor(scales.Select(s => (float)s).ToArray()).to(gradients[0].device)
-            : null;
-        for (var i = 0; i < gradients.Length; i++)
+        if (Groups > 1 && scales.Any(s => s != 1))
         {
-            var gradient = gradients[i];
-            if (perGroup is not null) gradient = gradient.mul(perGroup.view([Groups, .. Enumerable.Repeat(1L, (int)gradient.dim() - 1)]));
-            Kernels.AdamW(
-                Tensors[i].Master, Tensors[i].Copy, gradient, Tensors[i].Mean, Tensors[i].Variance,
-                new AdamWStep(number, learningRate, Beta1, Beta2, Epsilon, Tensors[i].Decays ? WeightDecay : 0, Groups == 1 ? scales[0] : 1));
+            var perGroup = tensor(scales.Select(s => (float)s).ToArray()).to(gradients[0].device);
+            for (var i = 0; i < gradients.Length; i++)
+                gradients[i] = gradients[i].mul(perGroup.view([Groups, .. Enumerable.Repeat(1L, (int)gradients[i].dim() - 1)]));
+        }
+        foreach (var decays in new[] { true, false })
+        {
+            var chosen = Enumerable.Range(0, Tensors.Count).Where(i => Tensors[i].Decays == decays).ToArray();
+            TorchExtras.AdamW(
+                [.. chosen.Select(i => Tensors[i].Master)],
+                [.. chosen.Select(i => ReferenceEquals(Tensors[i].Copy, Tensors[i].Master) ? null : Tensors[i].Copy)],
+                [.. chosen.Select(i => gradients[i])],
+                [.. chosen.Select(i => Tensors[i].Mean)],
+                [.. chosen.Select(i => Tensors[i].Variance)],
+                new AdamWStep(number, learningRate, Beta1, Beta2, Epsilon, decays ? WeightDecay : 0, Groups == 1 ? scales[0] : 1));
         }
         return norms;
     }

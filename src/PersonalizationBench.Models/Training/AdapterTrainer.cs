@@ -121,10 +121,10 @@ public static class AdapterTrainer
             var active = group.Learners.Count(l => l.Steps > step);
             var view = group.View(active);
             var batch = new TrainingBatch([.. group.Learners.Take(active).SelectMany(l => l.NextRows())], active);
-            var losses = batch.Losses(loadedBase.Weights, loadedBase.Rotary, new AdapterRows(active, bank.Options.Scaling, view.Pairs));
-            losses.sum().backward();
+            var (total, losses) = batch.Losses(loadedBase.Weights, loadedBase.Rotary, new AdapterRows(active, bank.Options.Scaling, view.Pairs));
+            total.backward();
 
-            var values = losses.detach().cpu().data<float>().ToArray();
+            var values = losses.cpu().data<float>().ToArray();
             for (var i = 0; i < active; i++)
             {
                 if (!float.IsFinite(values[i])) throw new DivergedException($"adapter training: the loss of slot {group.Learners[i].Slot} is {values[i]} at step {step + 1}");

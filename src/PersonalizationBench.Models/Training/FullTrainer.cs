@@ -98,7 +98,7 @@ public static class FullTrainer
                 using var scope = NewDisposeScope();
                 var rows = Enumerable.Range(0, options.BatchSequences).Select(i => i < replayed ? general[generalOrder!.Next()] : own[ownOrder.Next()]).ToList();
                 var batch = new TrainingBatch(rows, 1);
-                var loss = batch.Losses(weights, loadedBase.Rotary, null);
+                var loss = batch.Losses(weights, loadedBase.Rotary, null).Total;
                 loss.backward();
                 var value = loss.item<float>();
                 if (!float.IsFinite(value)) throw new DivergedException($"continued pretraining: the loss is {value} at step {step + 1}");

@@ -73,7 +73,7 @@ internal sealed class PretrainRun : IDisposable
     private void TrainStep(TrainingBatch batch, double learningRate, PretrainStage stage, ProgressMeter progress)
     {
         using var scope = NewDisposeScope();
-        var loss = batch.Losses(Weights, _base.Rotary, null);
+        var loss = batch.Losses(Weights, _base.Rotary, null).Total;
         loss.backward();
         var value = loss.item<float>();
         if (!float.IsFinite(value)) throw new DivergedException($"pretrain {_config.Name}: the loss is {value} at step {State.StageStep + 1} of stage {stage.Name}");
@@ -102,7 +102,7 @@ internal sealed class PretrainRun : IDisposable
             using var scope = NewDisposeScope();
             using var off = no_grad();
             var batch = new TrainingBatch([.. members.Select(i => rows[i])], 1);
-            sum += batch.Losses(Weights, _base.Rotary, null).item<float>() * batch.Weight;
+            sum += batch.Losses(Weights, _base.Rotary, null).Total.item<float>() * batch.Weight;
             total += batch.Weight;
         }
         return total == 0 ? double.NaN : sum / total;

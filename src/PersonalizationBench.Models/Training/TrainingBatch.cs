@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -81,16 +82,20 @@ internal sealed class TrainingBatch
     /// <summary>Sum of the targets' weights.</summary>
     public double Weight { get; }
 
-    /// <summary>The loss of every group, [G], f32, in nats; part of the graph.</summary>
-    public Tensor Losses(LlamaWeights weights, RotaryTable rotary, AdapterRows? adapters)
+    /// <summary>The sum of the groups' losses, of which backward is called, and the loss of every group, [G], without a gradient; f32, in nats.</summary>
+    public (Tensor Total, Tensor PerGroup) Losses(LlamaWeights weights, RotaryTable rotary, AdapterRows? adapters)
     {
         var device = torch.device(weights.Device);
         var ids = tensor(_ids).view(Rows, Length).to(device);
         // Looked up in the f32 masters: a common token's gradient is a sum of hundreds of terms, which bf16 cannot hold.
         var hidden = LlamaNetwork.Forward(weights.Config, weights.Compute, weights.Masters.Embedding, rotary, ids, adapters);
         if (_places is not null) hidden = hidden.index_select(0, tensor(_places).to(device));
-        var losses = Kernels.TokenLosses(LlamaNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device)).mul(tensor(_coefficients).to(device));
-        return Groups == 1 ? losses.sum(0, keepdim: true) : zeros([Groups], ScalarType.Float32, device).index_add(0, tensor(_groupOf).to(device), losses, 1);
+        var coefficients = tensor(_coefficients).to(device);
+        var (total, losses) = TorchExtras.CrossEntropy(LlamaNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
+        var perGroup = Groups == 1
+            ? total.detach().view(1)
+            : zeros([Groups], ScalarType.Float32, device).index_add_(0, tensor(_groupOf).to(device), losses.mul(coefficients), 1);
+        return (total, perGroup);
     }
 
     /// <summary>Operations of the forward pass over real tokens.</summary>
