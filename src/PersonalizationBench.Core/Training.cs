@@ -6,6 +6,12 @@ public readonly record struct TextSegment(string Text, float Weight);
 /// <summary>One training sequence: segments that follow each other in one context.</summary>
 public sealed record TrainingText(IReadOnlyList<TextSegment> Segments);
 
+/// <summary>A question of an exam: what the base reads, and the only right continuation.</summary>
+public readonly record struct ExamQuestion(string Prompt, string Gold);
+
+/// <summary>Questions asked of a base while it is trained, to see what it can do by now; never trained on.</summary>
+public sealed record Exam(string Name, IReadOnlyList<ExamQuestion> Questions);
+
 /// <summary>An endless, seeded source of training sequences.</summary>
 public interface ITrainingCorpus
 {
@@ -17,4 +23,7 @@ public interface ITrainingCorpus
 
     /// <summary>Held-out sequences for measuring the loss; never in any stream.</summary>
     IReadOnlyList<TrainingText> HeldOut { get; }
+
+    /// <summary>What a base trained on this should be able to answer.</summary>
+    IReadOnlyList<Exam> Exams => [];
 }

@@ -67,6 +67,8 @@ public sealed class WorldCorpus(WorldCorpusOptions options) : ITrainingCorpus
 
     public IReadOnlyList<TrainingText> HeldOut => field ??= Stream(HeldOutSeed).Take(HeldOutCount).ToList();
 
+    public IReadOnlyList<Exam> Exams => WorldExams.For(options);
+
     public IEnumerable<TrainingText> Stream(long seed)
     {
         var random = DeterministicRandom.For(seed, "world corpus");
