@@ -32,6 +32,13 @@ public static class PairedComparison
             SmallestDetectable(interval.StandardError));
     }
 
+    /// <summary>The p-value of <see cref="Compare"/> alone, for when many pairs are to be told apart.</summary>
+    public static double PValue(IReadOnlyList<ScoredProbe> treatment, IReadOnlyList<ScoredProbe> baseline, BootstrapOptions? options = null)
+    {
+        var differences = Differences(treatment, baseline);
+        return differences.Count == 0 ? 1 : SignFlipPValue(differences, options ?? new BootstrapOptions());
+    }
+
     /// <summary>Per probe and seed, treatment minus baseline.</summary>
     private static List<ScoredProbe> Differences(IReadOnlyList<ScoredProbe> treatment, IReadOnlyList<ScoredProbe> baseline)
     {

@@ -1,0 +1,40 @@
+using PersonalizationBench.Core;
+using PersonalizationBench.Evaluation.Statistics;
+
+namespace PersonalizationBench.Reporting.Analysis;
+
+/// <summary>When a strategy that is trained has paid for itself against one that reads more at every query.</summary>
+/// <param name="Unit">Seconds or FLOPs.</param>
+/// <param name="Queries">Per user; infinite where it never pays.</param>
+/// <param name="Interval">Over repeated runs; null where there are none.</param>
+public sealed record Repayment(Arm Invested, Arm Alternative, string Unit, double Queries, Interval? Interval);
+
+/// <summary>What arms cost one user, from the columns of <c>runs.csv</c>.</summary>
+public static class Costs
+{
+    /// <summary>FLOPs of one query, its prompt included; null where not measured.</summary>
+    public static double? FlopsPerQuery(Arm arm) => arm.Mean(r => r.FlopsPerProbe);
+
+    /// <summary>FLOPs of one query with adapting spread over <paramref name="queries"/> of them; null where not measured.</summary>
+    public static double? AmortisedFlops(Arm arm, int queries) => FlopsPerQuery(arm) + (arm.Mean(r => r.AdaptFlops / r.Users) / queries);
+
+    /// <summary>Every strategy that trains against every one that puts text in the prompt and trains nothing, on the same base and dataset.</summary>
+    public static IReadOnlyList<Repayment> Repayments(StudyResults results) =>
+    [..
+        from invested in results.Arms
+        where invested.IsTrained && !invested.IsReference
+        from alternative in results.Arms
+        where !alternative.IsTrained && !alternative.IsReference && alternative.IsComparable(invested)
+        from unit in Units
+        let ours = invested.Runs.Select(unit.CostOf).OfType<UserCost>().ToList()
+        let theirs = alternative.Runs.Select(unit.CostOf).OfType<UserCost>().ToList()
+        where ours.Count > 0 && theirs.Count > 0
+        select new Repayment(invested, alternative, unit.Name, BreakEven.Queries(BreakEven.Mean(ours), BreakEven.Mean(theirs)), BreakEven.WithInterval(ours, theirs)),
+    ];
+
+    private static readonly IReadOnlyList<(string Name, Func<RunRecord, UserCost?> CostOf)> Units =
+    [
+        ("seconds", r => r is { AdaptSeconds: { } adapt, Users: > 0 and var users, AnswerSeconds: { } answer, Probes: > 0 and var probes } ? new UserCost(adapt / users, answer / probes) : null),
+        ("FLOPs", r => r is { AdaptFlops: { } adapt, Users: > 0 and var users, FlopsPerProbe: { } query } ? new UserCost(adapt / users, query) : null),
+    ];
+}

@@ -1,0 +1,99 @@
+using PersonalizationBench.Evaluation.Statistics;
+
+namespace PersonalizationBench.Reporting.Analysis;
+
+/// <summary>What a careful reader would point out, in plain sentences. Each rule is one row of <see cref="Rules"/>.</summary>
+public static class Findings
+{
+    private const double Saturated = 0.99;
+    private const double Solved = 0.9;
+    private const int FewestSeeds = 5;
+
+    private static readonly IReadOnlyList<Func<StudyResults, IEnumerable<string>>> Rules =
+        [FailedCells, FewUsers, FewSeeds, SolvedByControls, ControlsOffChance, LowCeiling, SaturatedArms, ArmsAtChance, NoDifferenceShown, WorseThanNothing, Forgetting];
+
+    public static IReadOnlyList<string> Of(StudyResults results) => [.. Rules.SelectMany(rule => rule(results))];
+
+    private static IEnumerable<string> FailedCells(StudyResults results)
+    {
+        if (results.Failed.Count > 0) yield return $"{results.Failed.Count} of {results.Runs.Count} cells were not measured: {List(results.Failed.Select(r => $"{r.Label} seed {r.Seed} ({r.Status})"))}.";
+    }
+
+    private static IEnumerable<string> FewUsers(StudyResults results)
+    {
+        if (Means(results).Any(m => m.Mean.Unit == ResamplingUnit.Probe))
+            yield return $"There are fewer than {ClusteredBootstrap.FewestUsers} users: intervals and tests speak of other probes of these users, not of other users.";
+    }
+
+    private static IEnumerable<string> FewSeeds(StudyResults results)
+    {
+        var few = results.Arms.Where(a => a.IsTrained && a.Runs.Count < FewestSeeds).ToList();
+        if (few.Count > 0) yield return $"Trained with fewer than {FewestSeeds} seeds: {List(few)}.";
+    }
+
+    private static IEnumerable<string> SolvedByControls(StudyResults results) =>
+        from mean in Means(results)
+        where IsBlind(mean.Arm) && mean.Measure.IsHigherBetter && mean.Mean.Estimate >= Solved
+        select $"{mean.Arm} already scores {Format.Percent(mean.Mean.Estimate)} % on {mean.Measure.Name}: this kind of probe says little about personalisation.";
+
+    private static IEnumerable<string> ControlsOffChance(StudyResults results) =>
+        from mean in Means(results)
+        where IsBlind(mean.Arm) && mean.Arm.First.Strategy != "majority" && mean.Chance is { } chance && !mean.Mean.Contains(chance) && mean.Mean.Estimate < Solved
+        select $"{mean.Arm} is off chance on {mean.Measure.Name}: {mean.Measure.Show(mean.Mean)} % where guessing scores {Format.Percent(mean.Chance!.Value)} %.";
+
+    private static IEnumerable<string> LowCeiling(StudyResults results) =>
+        from mean in Means(results)
+        where mean.Arm.First.Strategy == "oracle" && !mean.Arm.IsWrongUser && mean.Measure.Metric == "exact-match" && mean.Mean.High < Solved
+        select $"Even with the gold evidence in its prompt, the base answers only {Format.Percent(mean.Mean)} % of {mean.Measure.Name}: what strategies lack there may be the base's reading.";
+
+    private static IEnumerable<string> SaturatedArms(StudyResults results) =>
+        from mean in Means(results)
+        where mean.Measure.IsHigherBetter && mean.Mean.Estimate >= Saturated
+        group mean.Arm by mean.Measure into arms
+        where arms.Count() > 1
+        select $"Saturated on {arms.Key.Name} (at least {Format.Percent(Saturated)} %), so that they cannot be told apart there: {List(arms)}.";
+
+    private static IEnumerable<string> ArmsAtChance(StudyResults results) =>
+        from mean in Means(results)
+        where !mean.Arm.IsReference && mean.Chance is { } chance && mean.Mean.Contains(chance)
+        group mean.Arm by mean.Measure into arms
+        select $"Within their interval of chance on {arms.Key.Name}: {List(arms)}.";
+
+    private static IEnumerable<string> NoDifferenceShown(StudyResults results) =>
+        from compared in results.Analysis.AgainstBaseline
+        where !compared.Arm.IsReference && !compared.IsSignificant
+        group compared by compared.Measure into same
+        let detectable = same.Max(c => c.Comparison.SmallestDetectable)
+        select $"On {same.Key.Name}, no difference from no personalisation was shown for {List(same.Select(c => c.Arm))} (differences up to {(same.Key.IsHigherBetter ? $"{Format.Percent(detectable)} points" : $"{Format.Bits(detectable)} bits per byte")} could have gone unseen).";
+
+    private static IEnumerable<string> WorseThanNothing(StudyResults results) =>
+        from compared in results.Analysis.AgainstBaseline
+        where !compared.Arm.IsReference && compared.IsWorse
+        group compared by compared.Measure into worse
+        select $"Worse than no personalisation on {worse.Key.Name}: {List(worse.Select(c => c.Arm))}.";
+
+    private static IEnumerable<string> Forgetting(StudyResults results)
+    {
+        var forgot = results.Arms.Where(a => !a.IsWrongUser && Forgotten.Of(a) is { Low: > 0 }).ToList();
+        if (forgot.Count > 0) yield return $"General held-out text became harder to predict: {List(forgot.Select(a => $"{a} (+{Format.Bits(Forgotten.Of(a)!.Estimate)} bits per byte)"))}.";
+    }
+
+    private static IEnumerable<MeasuredMean> Means(StudyResults results) => results.Accuracy();
+
+    /// <summary>Whether the arm knows nothing of the user asked about.</summary>
+    private static bool IsBlind(Arm arm) => arm.IsWrongUser || arm.First.Strategy is "none" or "majority";
+
+    private static string List(IEnumerable<object> items) => string.Join(", ", items);
+}
+
+/// <summary>What adaptation made worse on general text.</summary>
+public static class Forgotten
+{
+    /// <summary>Bits per byte on held-out text after adapting minus before: the mean over seeds, with Student's interval
+    /// over seeds where there are at least two (else the ends are the estimate). Null where it was not measured.</summary>
+    public static Interval? Of(Arm arm)
+    {
+        var deltas = arm.Runs.Select(r => r.HeldOutBitsPerByteAfter - r.HeldOutBitsPerByteBefore).OfType<double>().ToList();
+        return deltas.Count == 0 ? null : StudentInterval.Mean(deltas);
+    }
+}

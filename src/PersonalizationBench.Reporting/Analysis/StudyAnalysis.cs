@@ -1,0 +1,98 @@
+using PersonalizationBench.Evaluation.Metrics;
+using PersonalizationBench.Evaluation.Statistics;
+
+namespace PersonalizationBench.Reporting.Analysis;
+
+/// <summary>An arm against no personalisation on one measure.</summary>
+/// <param name="Comparison">Arm minus baseline.</param>
+/// <param name="AdjustedP">Holm-corrected over all comparisons of the study.</param>
+public sealed record AgainstBaseline(Arm Arm, Arm Baseline, Measure Measure, Comparison Comparison, double AdjustedP)
+{
+    public bool IsSignificant => AdjustedP < StudyAnalysis.Significance && !Comparison.Difference.Contains(0);
+
+    public bool IsBetter => IsSignificant && Comparison.Difference.Estimate > 0 == Measure.IsHigherBetter;
+
+    public bool IsWorse => IsSignificant && !IsBetter;
+}
+
+/// <summary>Who is ahead on one measure among the strategies that could be used (no controls, no oracle).</summary>
+/// <param name="Leader">The best mean.</param>
+/// <param name="Tied">Others that cannot be told apart from it (Holm over all pairs); empty where it is ahead for sure.</param>
+public sealed record Standing(Measure Measure, Arm Leader, IReadOnlyList<Arm> Tied, int Contenders);
+
+/// <summary>An adapter's capacity: facts held, in bits per trained parameter.</summary>
+public sealed record Capacity(Arm Arm, Interval BitsPerParameter);
+
+/// <summary>Everything that is computed from a study's scores, once.</summary>
+public sealed class StudyAnalysis
+{
+    public const double Significance = 0.05;
+
+    private readonly StudyResults _results;
+    private readonly Lazy<IReadOnlyList<AgainstBaseline>> _againstBaseline;
+    private readonly Lazy<IReadOnlyList<Standing>> _standings;
+    private readonly Lazy<IReadOnlyList<Capacity>> _capacities;
+
+    internal StudyAnalysis(StudyResults results)
+    {
+        _results = results;
+        _againstBaseline = new(CompareWithBaseline);
+        _standings = new(() => [.. results.Measures.SelectMany(Stand)]);
+        _capacities = new(MeasureCapacities);
+    }
+
+    /// <summary>Every arm against no personalisation on every measure, on the same probes.</summary>
+    public IReadOnlyList<AgainstBaseline> AgainstBaseline => _againstBaseline.Value;
+
+    /// <summary>Who is ahead, per base, dataset and measure.</summary>
+    public IReadOnlyList<Standing> Standings => _standings.Value;
+
+    /// <summary>Bits per parameter of every arm that answers from weights alone.</summary>
+    public IReadOnlyList<Capacity> Capacities => _capacities.Value;
+
+    private List<AgainstBaseline> CompareWithBaseline()
+    {
+        var compared = (
+            from measure in _results.Measures
+            from arm in _results.Arms
+            let baseline = _results.Arms.FirstOrDefault(a => a.First.Strategy == "none" && !a.IsWrongUser && a.IsComparable(arm))
+            where baseline is not null && baseline != arm && _results.Mean(arm, measure) is not null && _results.Mean(baseline, measure) is not null
+            let options = measure.IsHigherBetter ? BootstrapOptions.ShareDifference : new BootstrapOptions()
+            select new AgainstBaseline(arm, baseline, measure, PairedComparison.Compare(_results.Scores(arm, measure), _results.Scores(baseline, measure), options), 1)).ToList();
+        var adjusted = Holm.Adjust(compared.ConvertAll(c => c.Comparison.PValue));
+        return compared.Select((c, i) => c with { AdjustedP = adjusted[i] }).ToList();
+    }
+
+    private IEnumerable<Standing> Stand(Measure measure) =>
+        from arm in _results.Arms
+        where !arm.IsReference && _results.Mean(arm, measure) is not null
+        group arm by (arm.First.Base, arm.First.Dataset) into contenders
+        select Stand(measure, contenders.ToList());
+
+    private Standing Stand(Measure measure, List<Arm> contenders)
+    {
+        var leader = contenders.MaxBy(a => _results.Mean(a, measure)!.Mean.Estimate * (measure.IsHigherBetter ? 1 : -1))!;
+        // The leader was picked by its score, so its comparisons are corrected for all pairs that it could have come from.
+        var pairs = (from i in Enumerable.Range(0, contenders.Count) from j in Enumerable.Range(0, i) select (A: contenders[i], B: contenders[j])).ToList();
+        var adjusted = Holm.Adjust(pairs.ConvertAll(p => PairedComparison.PValue(_results.Scores(p.A, measure), _results.Scores(p.B, measure))));
+        var tied = pairs.Zip(adjusted).Where(p => (p.First.A == leader || p.First.B == leader) && p.Second >= Significance)
+            .Select(p => p.First.A == leader ? p.First.B : p.First.A);
+        return new Standing(measure, leader, contenders.Where(tied.Contains).ToList(), contenders.Count);
+    }
+
+    private List<Capacity> MeasureCapacities()
+    {
+        var facts = _results.Measures.Where(m => m.Metric == Metric.ExactMatch).ToList();
+        var capacities = new List<Capacity>();
+        foreach (var arm in _results.Arms.Where(a => a.IsTrained && !a.IsWrongUser && a.Mean(r => r.PromptTokensPerProbe) is not null && a.First.Strategy is "lora" or "continued-pretraining"))
+        {
+            // Only probes with a pool count: their chance says how many values a fact could have had.
+            var probes = arm.Runs.SelectMany(run => facts.SelectMany(m => _results.ProbesOf(run, m)).Where(p => p.Chance > 0)
+                .Select(p => (Scored: new ScoredProbe(p.UserId, p.ProbeId, run.Seed, p.Score), Pool: (int)Math.Round(1 / p.Chance!.Value)))).ToList();
+            if (probes.Count == 0) continue;
+            var pools = probes.DistinctBy(p => (p.Scored.User, p.Scored.Probe)).ToDictionary(p => (p.Scored.User, p.Scored.Probe), p => p.Pool);
+            capacities.Add(new Capacity(arm, StoredBits.PerParameter(probes.ConvertAll(p => p.Scored), p => pools[(p.User, p.Probe)], (long)arm.Mean(r => r.TrainableParameters)!)));
+        }
+        return capacities;
+    }
+}

@@ -1,0 +1,138 @@
+namespace PersonalizationBench.Reporting.Charts;
+
+/// <summary>A point with a vertical interval and, where it should be named, a label.</summary>
+public sealed record ScatterPoint(double X, double Y, double? Low, double? High, string Label = "", bool IsHollow = false);
+
+/// <summary>Points of one look, joined by a line where they are a sweep.</summary>
+public sealed record ScatterSeries(Look Look, IReadOnlyList<ScatterPoint> Points, bool IsJoined);
+
+/// <summary>One panel of a scatter chart.</summary>
+/// <param name="Front">Corners of a step line, such as a Pareto front; drawn dashed. Empty for none.</param>
+/// <param name="Reference">A dashed horizontal line, with its name.</param>
+public sealed record ScatterPanel(string Title, string Subtitle, Scale X, string XLabel, Scale Y, string YLabel, IReadOnlyList<ScatterSeries> Series)
+{
+    public IReadOnlyList<(double X, double Y)> Front { get; init; } = [];
+
+    public double? Reference { get; init; }
+}
+
+/// <summary>Points in panels below each other, with one legend. Labels are put where they touch nothing.</summary>
+public static class ScatterChart
+{
+    private const double Left = 62;
+    private const double Right = 16;
+    private const double HeaderHeight = 42;
+    private const double AxisHeight = 58;
+
+    public static string Draw(string title, IReadOnlyList<ScatterPanel> panels, double plotHeight = 230, double width = 760)
+    {
+        var svg = new Svg(width, title);
+        var y = 0.0;
+        foreach (var panel in panels)
+        {
+            DrawPanel(svg, panel, y + HeaderHeight, width - Left - Right, plotHeight);
+            y += HeaderHeight + plotHeight + AxisHeight;
+        }
+        var entries = panels.SelectMany(p => p.Series).Select(s => new LegendEntry(s.Look)).DistinctBy(e => e.Look.Name).ToList();
+        return svg.Finish(Legend.Draw(svg, Left, y, entries) + 8);
+    }
+
+    private static void DrawPanel(Svg svg, ScatterPanel panel, double top, double width, double height)
+    {
+        double AtX(double value) => Left + (width * panel.X.Position(value));
+        double AtY(double value) => top + (height * (1 - panel.Y.Position(value)));
+
+        svg.Text(Left, top - 24, panel.Title, isBold: true, size: 12);
+        svg.Text(Left, top - 9, panel.Subtitle, colour: Svg.Muted, size: 10);
+        foreach (var tick in panel.Y.Ticks)
+        {
+            svg.Line(Left, AtY(tick.Value), Left + width, AtY(tick.Value), Svg.Faint);
+            svg.Text(Left - 7, AtY(tick.Value) + 4, tick.Label, Anchor.End, size: 10);
+        }
+        foreach (var tick in panel.X.Ticks)
+        {
+            svg.Line(AtX(tick.Value), top, AtX(tick.Value), top + height, Svg.Faint);
+            svg.Text(AtX(tick.Value), top + height + 14, tick.Label, Anchor.Middle, size: 10);
+            if (tick.Second != "") svg.Text(AtX(tick.Value), top + height + 27, tick.Second, Anchor.Middle, Svg.Muted, 10);
+        }
+        svg.Line(Left, top + height, Left + width, top + height);
+        svg.Line(Left, top, Left, top + height);
+        svg.Text(Left + (width / 2), top + height + (panel.X.Ticks.Any(t => t.Second != "") ? 43 : 32), panel.XLabel, Anchor.Middle, Svg.Muted, 10.5);
+        svg.Text(16, top + (height / 2), panel.YLabel, Anchor.Middle, Svg.Muted, 10.5, isVertical: true);
+        if (panel.Reference is { } reference) svg.Line(Left, AtY(reference), Left + width, AtY(reference), Svg.Ink, 1, "4 3");
+        if (panel.Front.Count > 1) svg.Polyline(Steps(panel.Front).Select(c => (AtX(c.X), AtY(c.Y))), Svg.Muted, 1.2, "5 3");
+
+        var labels = new LabelPlacer(new Box(Left + 2, top - 4, Left + width + Right - 4, top + height - 2));
+        foreach (var (series, index) in panel.Series.Select((s, i) => (s, i)))
+        {
+            // Sweeps over the same sizes would hide each other's intervals.
+            double X(ScatterPoint p) => AtX(p.X) + (series.IsJoined ? (index - ((panel.Series.Count - 1) / 2.0)) * 4 : 0);
+            if (series.IsJoined) svg.Polyline(series.Points.Select(p => (X(p), AtY(p.Y))), series.Look.Colour, 1.2);
+            foreach (var point in series.Points)
+            {
+                if (point is { Low: { } low, High: { } high })
+                {
+                    svg.Line(X(point), AtY(low), X(point), AtY(high), series.Look.Colour, 1.5);
+                    labels.Keep(new Box(X(point) - 2, AtY(high), X(point) + 2, AtY(low)));
+                }
+                labels.Keep(new Box(X(point) - 6, AtY(point.Y) - 6, X(point) + 6, AtY(point.Y) + 6));
+            }
+        }
+        foreach (var (series, index) in panel.Series.Select((s, i) => (s, i)))
+        {
+            double X(ScatterPoint p) => AtX(p.X) + (series.IsJoined ? (index - ((panel.Series.Count - 1) / 2.0)) * 4 : 0);
+            foreach (var point in series.Points)
+            {
+                svg.Point(X(point), AtY(point.Y), series.Look.Marker, series.Look.Colour, point.IsHollow, point.Label);
+                if (point.Label != "") labels.Place(svg, X(point), AtY(point.Y), point.Label, series.Look.Colour);
+            }
+        }
+    }
+
+    private static IEnumerable<(double X, double Y)> Steps(IReadOnlyList<(double X, double Y)> corners)
+    {
+        yield return corners[0];
+        foreach (var (from, to) in corners.Zip(corners.Skip(1)))
+        {
+            yield return (to.X, from.Y);
+            yield return to;
+        }
+    }
+}
+
+/// <summary>A rectangle in pixels.</summary>
+internal readonly record struct Box(double Left, double Top, double Right, double Bottom)
+{
+    public double Overlap(Box other) => Math.Max(0, Math.Min(Right, other.Right) - Math.Max(Left, other.Left)) * Math.Max(0, Math.Min(Bottom, other.Bottom) - Math.Max(Top, other.Top));
+
+    public bool IsInside(Box outer) => Left >= outer.Left && Right <= outer.Right && Top >= outer.Top && Bottom <= outer.Bottom;
+}
+
+/// <summary>Puts labels beside their points, one after the other, at the nearest place that covers nothing; a label that
+/// had to go far gets a thin line to its point.</summary>
+internal sealed class LabelPlacer(Box area)
+{
+    private const double Size = 10;
+    private readonly List<Box> _taken = [];
+
+    public void Keep(Box box) => _taken.Add(box);
+
+    public void Place(Svg svg, double x, double y, string text, string colour)
+    {
+        var width = Svg.TextWidth(text, Size);
+        var candidates =
+            from distance in new[] { 9.0, 16, 26, 38, 52, 68, 86 }
+            from angle in new[] { 0, 180, -30, 30, 150, -150, -60, 60, 120, -120, -90, 90 }
+            let cx = x + (distance * Math.Cos(angle * Math.PI / 180))
+            let cy = y + (distance * Math.Sin(angle * Math.PI / 180))
+            let left = angle is -90 or 90 ? cx - (width / 2) : Math.Abs(angle) > 90 ? cx - width : cx
+            let box = new Box(left, cy - 6, left + width, cy + 6)
+            where box.IsInside(area)
+            select (Box: box, Distance: distance, X: cx, Y: cy, Cost: _taken.Sum(box.Overlap));
+        var best = candidates.ToList() is { Count: > 0 } all ? all.FirstOrDefault(c => c.Cost == 0, all.MinBy(c => c.Cost)) : default;
+        if (best.Box == default) return; // wider than the panel: its tooltip still names it
+        if (best.Distance > 16) svg.Line(x, y, Math.Clamp(x, best.Box.Left, best.Box.Right), Math.Clamp(y, best.Box.Top, best.Box.Bottom), colour, 0.6);
+        svg.Text(best.Box.Left, best.Box.Bottom - 2.5, text, size: Size);
+        _taken.Add(best.Box);
+    }
+}

@@ -1,0 +1,176 @@
+using PersonalizationBench.Evaluation.Statistics;
+using PersonalizationBench.Reporting.Analysis;
+using PersonalizationBench.Reporting.Charts;
+
+namespace PersonalizationBench.Reporting;
+
+/// <summary>A figure of the report.</summary>
+/// <param name="Name">Its file's name without extension.</param>
+/// <param name="Caption">What is to be seen, and what the bars are.</param>
+/// <param name="Svg">The picture.</param>
+/// <param name="VegaLite">The same as a specification with its data.</param>
+public sealed record Figure(string Name, string Title, string Caption, string Svg, string VegaLite);
+
+/// <summary>The figures of a study. Each is null where the study lacks what it shows.</summary>
+public static class Figures
+{
+    /// <summary>Over how many queries the cost of adapting is spread in <see cref="AccuracyByCost"/>.</summary>
+    public const int AmortisedQueries = 100;
+
+    private const string Bars = "Bars are 95 % intervals (bootstrap over users and seeds). Hollow: the wrong user's history or adapter.";
+
+    public static IReadOnlyList<Figure> All(StudyResults results) =>
+        [.. new[] { AccuracyByStrategy(results), ChoiceByStrategy(results), LikelihoodByStrategy(results), ByAdapterBytes(results), AccuracyByCost(results), Forgetting(results) }.OfType<Figure>()];
+
+    /// <summary>One panel per kind of probe, chance drawn.</summary>
+    public static Figure? AccuracyByStrategy(StudyResults results) =>
+        ByStrategy(results, "accuracy-by-strategy", "Accuracy by strategy", results.Measures.Where(m => m.IsHigherBetter && !m.IsSecondary));
+
+    /// <summary>The same for the choice accuracy of kinds that also have an exact match.</summary>
+    public static Figure? ChoiceByStrategy(StudyResults results) =>
+        ByStrategy(results, "choice-by-strategy", "Choice accuracy beside the exact match", results.Measures.Where(m => m.IsHigherBetter && m.IsSecondary));
+
+    /// <summary>Bits per byte, and the paired difference to no personalisation.</summary>
+    public static Figure? LikelihoodByStrategy(StudyResults results)
+    {
+        var measures = results.Measures.Where(m => !m.IsHigherBetter).ToList();
+        if (measures.Count == 0) return null;
+        var rows = Rows(results.Arms);
+        var panels = new List<DotPanel>();
+        foreach (var measure in measures)
+        {
+            var means = results.Arms.Select(a => DotOf(results.Mean(a, measure)?.Mean)).ToList();
+            panels.Add(new DotPanel(measure.Name, "", Around(means), "bits per byte (lower is better)", null, means));
+            var differences = results.Arms.Select(a => DotOf(results.Analysis.AgainstBaseline.FirstOrDefault(c => c.Arm == a && c.Measure == measure)?.Comparison.Difference)
+                ?? (a.First.Strategy == "none" && !a.IsWrongUser ? new Dot(0, null, null) : null)).ToList();
+            if (differences.Any(d => d?.Low is not null))
+                panels.Add(new DotPanel($"{measure.Name}: difference", "dashed: no personalisation; left of it is better", Around([.. differences, new Dot(0, null, null)]), "bits per byte, paired on the same documents", 0, differences));
+        }
+        const string title = "Bits per byte by strategy";
+        return new Figure("bits-per-byte-by-strategy", title, $"Likelihood of users' later documents. {Bars}", DotChart.Draw(title, rows, panels, 2), VegaLite.Dots(title, rows, panels));
+    }
+
+    /// <summary>What the size of an adapter buys: scores and bits per parameter against stored bytes, for every sweep.</summary>
+    public static Figure? ByAdapterBytes(StudyResults results)
+    {
+        var sweeps = results.Arms.Where(a => a is { IsTrained: true, IsWrongUser: false, Rank: not null } && a.Mean(r => r.StoredBytesPerUser) > 0)
+            .GroupBy(a => (a.First.Strategy, a.First.Base, a.First.Dataset))
+            .Where(g => g.Select(Size).Distinct().Count() > 1).ToList();
+        var panels = sweeps.SelectMany(sweep => SweepPanels(results, [.. sweep.OrderBy(Size)])).ToList();
+        if (panels.Count == 0) return null;
+        const string title = "What the size of an adapter buys";
+        return new Figure("by-adapter-bytes", title,
+            $"{Bars} Bits per parameter: a lower bound on what the adapter holds of the facts asked about (Fano's inequality), over its trained parameters.",
+            ScatterChart.Draw(title, panels, 190), VegaLite.Scatter(title, panels));
+    }
+
+    /// <summary>The first measured accuracy against FLOPs per query: answering alone, and with adapting spread over queries.</summary>
+    public static Figure? AccuracyByCost(StudyResults results)
+    {
+        if (results.Measures.FirstOrDefault(m => !m.IsSecondary) is not { } measure) return null;
+        var panels = (
+            from cost in new (string Title, Func<Arm, double?> Of)[]
+            {
+                ("Answering alone", Costs.FlopsPerQuery),
+                ($"Adapting included, spread over {AmortisedQueries} queries of each user", a => Costs.AmortisedFlops(a, AmortisedQueries)),
+            }
+            let panel = CostPanel(results, measure, cost.Title, cost.Of)
+            where panel is not null
+            select panel).ToList();
+        if (panels.Count == 0) return null;
+        const string title = "Accuracy against cost per query";
+        return new Figure("accuracy-by-cost", title,
+            $"FLOPs per query, reading the prompt included. The dashed line joins strategies that no other one beats on both axes (the oracle, which needs to be told the evidence, left out). {Bars}",
+            ScatterChart.Draw(title, panels, 250), VegaLite.Scatter(title, panels));
+    }
+
+    /// <summary>Bits per byte on general held-out text after adapting, minus before.</summary>
+    public static Figure? Forgetting(StudyResults results)
+    {
+        var arms = results.Arms.Where(a => a.IsTrained && Forgotten.Of(a) is not null).ToList();
+        if (arms.Count == 0) return null;
+        var dots = arms.Select(a => Forgotten.Of(a) is { } delta ? new Dot(delta.Estimate, delta.Units > 1 ? delta.Low : null, delta.Units > 1 ? delta.High : null) : null).ToList();
+        DotPanel[] panels = [new("Forgetting", "dashed: the bare base; right of it is worse", Around([.. dots, new Dot(0, null, null)]), "bits per byte on general held-out text, after minus before", 0, dots)];
+        const string title = "Forgetting";
+        return new Figure("forgetting", title, "Bars are 95 % intervals over seeds (Student's t). Hollow: the wrong user's adapter.", DotChart.Draw(title, Rows(arms), panels), VegaLite.Dots(title, Rows(arms), panels));
+    }
+
+    private static Figure? ByStrategy(StudyResults results, string name, string title, IEnumerable<Measure> measures)
+    {
+        var rows = Rows(results.Arms);
+        var panels = measures.Select(measure =>
+        {
+            var means = results.Arms.Select(a => results.Mean(a, measure)).ToList();
+            var chance = means.Select(m => m?.Chance).FirstOrDefault(c => c is not null);
+            return new DotPanel(measure.Name, chance is null ? "no chance level" : $"dashed: chance, {Format.Percent(chance.Value)} %", Scale.Share(4), measure.Unit, chance, [.. means.Select(m => DotOf(m?.Mean))]);
+        }).ToList();
+        return panels.Count == 0 || rows.Count == 0 ? null : new Figure(name, title, Bars, DotChart.Draw(title, rows, panels), VegaLite.Dots(title, rows, panels));
+    }
+
+    private static IEnumerable<ScatterPanel> SweepPanels(StudyResults results, List<Arm> arms)
+    {
+        var name = $"{arms[0].First.Strategy} on {arms[0].First.Base}, {arms[0].First.Dataset}";
+        var x = Scale.LogAt([.. arms.GroupBy(Size).Select(g => new Tick(g.Key, Format.Bytes(g.Key), string.Join(", ", g.Select(a => $"r={a.Rank}").Distinct())))]);
+        foreach (var unit in results.Measures.Where(m => !m.IsSecondary).GroupBy(m => m.IsHigherBetter))
+        {
+            var series = unit.Select((measure, i) => new ScatterSeries(
+                Look.Nth(i, measure.Name),
+                [.. from arm in arms let mean = results.Mean(arm, measure)?.Mean where mean is not null select new ScatterPoint(Size(arm), mean.Estimate, mean.Low, mean.High)],
+                IsJoined: true)).Where(s => s.Points.Count > 0).ToList();
+            if (series.Count == 0) continue;
+            var y = unit.Key ? Scale.Share(4) : Scale.Linear(Extent(series), 5);
+            yield return new ScatterPanel(unit.Key ? "Accuracy" : "Bits per byte", name, x, "stored per user", y, unit.Key ? "score (%)" : "bits per byte", series);
+        }
+        var capacities = results.Analysis.Capacities.Where(c => arms.Contains(c.Arm)).OrderBy(c => Size(c.Arm)).ToList();
+        if (capacities.Count == 0) yield break;
+        ScatterSeries[] bits = [new(Look.Nth(6, "bits per parameter"), [.. capacities.Select(c =>
+            new ScatterPoint(Size(c.Arm), c.BitsPerParameter.Estimate, c.BitsPerParameter.Low, c.BitsPerParameter.High, Format.Number(c.BitsPerParameter.Estimate)))], IsJoined: true)];
+        yield return new ScatterPanel("Facts held, in bits per trained parameter", name, x, "stored per user", Scale.Linear([0, .. Extent(bits)], 4), "bits per parameter", bits);
+    }
+
+    private static ScatterPanel? CostPanel(StudyResults results, Measure measure, string title, Func<Arm, double?> cost)
+    {
+        var points = (from arm in results.Arms
+                      where !arm.IsWrongUser
+                      let flops = cost(arm)
+                      let mean = results.Mean(arm, measure)?.Mean
+                      where flops > 0 && mean is not null
+                      select (Arm: arm, Flops: flops.Value, Mean: mean)).ToList();
+        if (points.Count < 2) return null;
+        var series = points.GroupBy(p => p.Arm.Family).Select(g => new ScatterSeries(
+            g.Key.Look, [.. g.Select(p => new ScatterPoint(p.Flops, p.Mean.Estimate, p.Mean.Low, p.Mean.High, p.Arm.Name))], IsJoined: false)).ToList();
+        var chance = measure.IsHigherBetter ? points.Select(p => results.Mean(p.Arm, measure)!.Chance).FirstOrDefault() : null;
+        return new ScatterPanel(title, $"{measure.Name}{(chance is null ? "" : "; dashed horizontal: chance")}",
+            Scale.Log(points.Select(p => p.Flops), Format.Flops), "per query",
+            measure.IsHigherBetter ? Scale.Share(4) : Scale.Linear(Extent(series), 5), measure.Unit, series)
+        {
+            Reference = chance,
+            Front = Front(points.Where(p => p.Arm.First.Strategy != "oracle").Select(p => (p.Flops, p.Mean.Estimate)), measure.IsHigherBetter),
+        };
+    }
+
+    /// <summary>The points that none beats on both cost and score, by rising cost.</summary>
+    internal static List<(double X, double Y)> Front(IEnumerable<(double Cost, double Score)> points, bool isHigherBetter)
+    {
+        var front = new List<(double, double)>();
+        double? best = null;
+        foreach (var (cost, score) in points.OrderBy(p => p.Cost).ThenBy(p => isHigherBetter ? -p.Score : p.Score))
+        {
+            if (best is not null && (isHigherBetter ? score <= best : score >= best)) continue;
+            front.Add((cost, score));
+            best = score;
+        }
+        return front;
+    }
+
+    private static double Size(Arm arm) => arm.Mean(r => r.StoredBytesPerUser)!.Value;
+
+    private static List<DotRow> Rows(IEnumerable<Arm> arms) => [.. arms.Select(a => new DotRow(a.Name, a.Family.Look, a.IsWrongUser))];
+
+    private static Dot? DotOf(Interval? interval) => interval is null ? null : new Dot(interval.Estimate, interval.Low, interval.High);
+
+    private static Scale Around(IEnumerable<Dot?> dots) => Scale.Linear(dots.OfType<Dot>().SelectMany(d => new[] { d.Estimate, d.Low ?? d.Estimate, d.High ?? d.Estimate }), 4);
+
+    private static IEnumerable<double> Extent(IEnumerable<ScatterSeries> series) =>
+        series.SelectMany(s => s.Points).SelectMany(p => new[] { p.Y, p.Low ?? p.Y, p.High ?? p.Y });
+}

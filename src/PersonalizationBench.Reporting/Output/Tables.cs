@@ -1,0 +1,102 @@
+using PersonalizationBench.Evaluation.Statistics;
+using PersonalizationBench.Reporting.Analysis;
+
+namespace PersonalizationBench.Reporting.Output;
+
+/// <summary>The tables of the report. What was not measured is a dash.</summary>
+public static class Tables
+{
+    private const string Missing = "–";
+
+    /// <summary>Scores with intervals, and what each strategy needs. Bold: significantly better than every other
+    /// strategy that could be used, after Holm's correction.</summary>
+    public static Table Key(StudyResults results)
+    {
+        var measures = results.Measures.Where(m => !m.IsSecondary).ToList();
+        var hasEvidence = results.Arms.Any(a => a.Mean(r => r.EvidenceRecall) is not null);
+        var winners = results.Analysis.Standings.Where(s => s.Tied.Count == 0 && s.Contenders > 1).Select(s => (s.Measure, s.Leader)).ToHashSet();
+        return new Table(
+            [
+                "strategy",
+                .. measures.Select(m => $"{m.Name}, {(m.IsHigherBetter ? "%" : "bits/byte")}"),
+                .. hasEvidence ? ["evidence found, %"] : Array.Empty<string>(),
+                "stored per user",
+                "prompt tokens",
+                "seeds",
+            ],
+            [.. results.Arms.Select(arm => (IReadOnlyList<Field>)[
+                arm.Name,
+                .. measures.Select(m => results.Mean(arm, m) is { } mean ? new Field(m.Show(mean.Mean), winners.Contains((m, arm))) : Missing),
+                .. hasEvidence ? [Show(arm.Mean(r => r.EvidenceRecall), Format.Percent)] : Array.Empty<Field>(),
+                Show(arm.Mean(r => r.StoredBytesPerUser), Format.Bytes),
+                Show(arm.Mean(r => r.PromptTokensPerProbe), t => Format.Number(Math.Round(t))),
+                $"{arm.Runs.Count}",
+            ])]);
+    }
+
+    /// <summary>Every arm against no personalisation on the same probes.</summary>
+    public static Table AgainstBaseline(StudyResults results) => new(
+        ["strategy", "measure", "difference", "gain of headroom, %", "p (Holm)", "smallest detectable", "probes", "verdict"],
+        [.. results.Analysis.AgainstBaseline.Select(c => (IReadOnlyList<Field>)[
+            c.Arm.Name,
+            c.Measure.Name,
+            c.Measure.Show(c.Comparison.Difference),
+            Show(c.Measure.IsHigherBetter ? Gain.OfHeadroom(results.Mean(c.Baseline, c.Measure)!.Mean.Estimate, results.Mean(c.Arm, c.Measure)!.Mean.Estimate) : null, Format.Percent),
+            Format.PValue(c.AdjustedP),
+            c.Measure.IsHigherBetter ? Format.Percent(c.Comparison.SmallestDetectable) : Format.Bits(c.Comparison.SmallestDetectable),
+            $"{c.Comparison.Pairs}",
+            c.IsBetter ? "better" : c.IsWorse ? "worse" : "no difference shown",
+        ])]);
+
+    /// <summary>The cost columns, each the mean over an arm's runs.</summary>
+    public static Table Cost(StudyResults results) => new(
+        ["strategy", "adapt a user, s", "adapt a user", "trained tokens", "parameters", "stored per user", "per query", "first token p50 / p95, ms", "per token p50 / p95, ms", "peak memory adapting", "peak memory answering", "KV memory"],
+        [.. results.Arms.Select(a => (IReadOnlyList<Field>)[
+            a.Name,
+            Show(a.Mean(r => r.AdaptSeconds / r.Users), Format.Number),
+            Show(a.Mean(r => r.AdaptFlops / r.Users), Format.Flops),
+            Show(a.Mean(r => r.TrainedTokens), v => v.ToString("0", System.Globalization.CultureInfo.InvariantCulture)),
+            Show(a.Mean(r => r.TrainableParameters), v => v.ToString("0", System.Globalization.CultureInfo.InvariantCulture)),
+            Show(a.Mean(r => r.StoredBytesPerUser), Format.Bytes),
+            Show(a.Mean(r => r.FlopsPerProbe), Format.Flops),
+            $"{Show(a.Mean(r => r.FirstTokenMsP50), Format.Number).Text} / {Show(a.Mean(r => r.FirstTokenMsP95), Format.Number).Text}",
+            $"{Show(a.Mean(r => r.PerTokenMsP50), Format.Number).Text} / {Show(a.Mean(r => r.PerTokenMsP95), Format.Number).Text}",
+            Show(a.Mean(r => r.PeakDeviceAdaptBytes ?? r.PeakRssAdaptBytes), Format.Bytes),
+            Show(a.Mean(r => r.PeakDeviceAnswerBytes ?? r.PeakRssAnswerBytes), Format.Bytes),
+            Show(a.Mean(r => r.KvBytes), Format.Bytes),
+        ])]);
+
+    /// <summary>After how many queries of a user training has paid for itself; null where nothing is trained or nothing to compare with.</summary>
+    public static Table? BreakEven(StudyResults results)
+    {
+        var repayments = Costs.Repayments(results);
+        return repayments.Count == 0 ? null : new Table(
+            ["trained", "instead of", "queries to break even, in seconds", "in FLOPs"],
+            [.. repayments.GroupBy(r => (r.Invested, r.Alternative)).Select(g => (IReadOnlyList<Field>)[
+                g.Key.Invested.Name, g.Key.Alternative.Name, Queries(g, "seconds"), Queries(g, "FLOPs"),
+            ])]);
+
+        static Field Queries(IEnumerable<Repayment> repayments, string unit) => repayments.FirstOrDefault(r => r.Unit == unit) is not { } r ? Missing
+            : r.Interval is null ? Whole(r.Queries)
+            : $"{Whole(r.Queries)} [{Whole(r.Interval.Low)}, {Whole(r.Interval.High)}]";
+
+        static string Whole(double queries) => Format.Number(Math.Ceiling(queries));
+    }
+
+    /// <summary>Bits per parameter of every adapter; null where there is none.</summary>
+    public static Table? Capacity(StudyResults results) => results.Analysis.Capacities.Count == 0 ? null : new Table(
+        ["strategy", "parameters", "stored per user", "bits per parameter"],
+        [.. results.Analysis.Capacities.Select(c => (IReadOnlyList<Field>)[
+            c.Arm.Name,
+            Show(c.Arm.Mean(r => r.TrainableParameters), v => v.ToString("0", System.Globalization.CultureInfo.InvariantCulture)),
+            Show(c.Arm.Mean(r => r.StoredBytesPerUser), Format.Bytes),
+            $"{Format.Number(c.BitsPerParameter.Estimate)} [{Format.Number(c.BitsPerParameter.Low)}, {Format.Number(c.BitsPerParameter.High)}]",
+        ])]);
+
+    /// <summary>Cells that were not measured; null where all were.</summary>
+    public static Table? Failed(StudyResults results) => results.Failed.Count == 0 ? null : new Table(
+        ["strategy", "base", "dataset", "seed", "status", "error"],
+        [.. results.Failed.Select(r => (IReadOnlyList<Field>)[r.Label + (r.Control == "" ? "" : $" ({r.Control})"), r.Base, r.Dataset, $"{r.Seed}", r.Status, r.Error])]);
+
+    private static Field Show(double? value, Func<double, string> format) => value is null ? Missing : format(value.Value);
+}

@@ -1,0 +1,194 @@
+using System.Globalization;
+using PersonalizationBench.Core;
+using PersonalizationBench.Core.Csv;
+
+namespace PersonalizationBench.Reporting.Tests;
+
+/// <summary>Results of realistic shape whose truth is known: written to a folder as the runner would.</summary>
+internal sealed class SyntheticStudy(string name, int users, int seeds)
+{
+    private readonly List<RunRecord> _runs = [];
+    private readonly List<ProbeRecord> _probes = [];
+
+    public sealed record Kind(string Name, string Metric, int Probes, double? Chance = null, bool HasChoices = false);
+
+    public static readonly Kind[] WorldKinds =
+    [
+        new("recall", "exact-match", 4, 1.0 / 64, HasChoices: true),
+        new("update", "exact-match", 2, 1.0 / 64, HasChoices: true),
+        new("preference", "choice", 2, 0.5),
+        new("style", "style", 1),
+        new("absence", "exact-match", 2),
+    ];
+
+    public static readonly Kind[] Likelihood = [new("continuation", "bits-per-byte", 12)];
+
+    /// <summary>The world study: every family, ranks 1 to 8, controls.</summary>
+    public static SyntheticStudy World(int users = 12, int seeds = 5, bool withFailures = true)
+    {
+        var study = new SyntheticStudy("quickstart", users, seeds);
+        //                                                       recall update pref style absence
+        study.Add("none", "none", WorldKinds, [0.01, 0.02, 0.50, 0.10, 0.97], prompt: 18);
+        study.Add("majority", "majority", WorldKinds, [0.02, 0.02, 0.52, 0.20, 1.00], prompt: 0);
+        study.Add("full-history", "full-history", WorldKinds, [0.94, 0.80, 0.92, 0.75, 0.90], prompt: 620, stored: 5200);
+        study.Add("recent-history", "recent-history", WorldKinds, [0.35, 0.55, 0.66, 0.70, 0.95], prompt: 190, stored: 1400);
+        study.Add("rag", "rag k=2", WorldKinds, [0.80, 0.60, 0.85, 0.60, 0.88], prompt: 110, stored: 9000, evidence: 0.62);
+        study.Add("rag", "rag k=4", WorldKinds, [0.90, 0.74, 0.90, 0.66, 0.88], prompt: 200, stored: 9000, evidence: 0.81);
+        study.Add("rag", "rag k=4", WorldKinds, [0.02, 0.02, 0.50, 0.20, 0.90], prompt: 200, stored: 9000, evidence: 0, control: "wrong-user");
+        foreach (var rank in new[] { 1, 2, 4, 8 })
+        {
+            var level = 0.25 + (0.2 * Math.Log2(rank));
+            study.Add("lora", $"lora r={rank}", WorldKinds, [level, level - 0.1, 0.6 + (level / 4), 0.55 + (level / 3), 0.85], prompt: 18, stored: 1160 + (rank * 9200), parameters: rank * 2304, rank: rank, forgetting: 0.01 * rank);
+        }
+        study.Add("lora", "lora r=8", WorldKinds, [0.01, 0.02, 0.50, 0.20, 0.80], prompt: 18, stored: 74760, parameters: 8 * 2304, rank: 8, control: "wrong-user", forgetting: 0.08);
+        study.Add("lora-rag", "lora-rag r=4 k=4", WorldKinds, [0.95, 0.85, 0.95, 0.90, 0.85], prompt: 200, stored: 47000, parameters: 4 * 2304, rank: 4, evidence: 0.81, forgetting: 0.04);
+        study.Add("continued-pretraining", "continued-pretraining replay_share=0.25", WorldKinds, [0.70, 0.55, 0.80, 0.85, 0.80], prompt: 18, stored: 4_200_000, parameters: 1_050_000, forgetting: 0.12);
+        study.Add("oracle", "oracle", WorldKinds, [0.99, 0.96, 0.97, 0.70, 0.97], prompt: 60, stored: 5200, evidence: 1);
+        if (withFailures) study.Fail("lora", "lora r=16", 2, "diverged", "the loss became NaN at step 310; a lower learning_rate may help");
+        return study;
+    }
+
+    /// <summary>A study of likelihoods alone, with three users, as of real mail.</summary>
+    public static SyntheticStudy Mail()
+    {
+        var study = new SyntheticStudy("mail", 3, 5);
+        study.Add("none", "none", Likelihood, [2.40], prompt: 0);
+        study.Add("recent-history", "recent-history", Likelihood, [2.31], prompt: 400, stored: 9000);
+        study.Add("rag", "rag", Likelihood, [2.33], prompt: 380, stored: 90000, evidence: null);
+        foreach (var rank in new[] { 1, 2, 4, 8 })
+            study.Add("lora", $"lora r={rank}", Likelihood, [2.25 - (0.03 * Math.Log2(rank))], prompt: 0, stored: rank * 20_000, parameters: rank * 5000, rank: rank, forgetting: 0.02 * rank);
+        study.Add("lora", "lora r=8", Likelihood, [2.38], prompt: 0, stored: 160_000, parameters: 40_000, rank: 8, control: "wrong-user", forgetting: 0.15);
+        study.Add("continued-pretraining", "continued-pretraining", Likelihood, [2.12], prompt: 0, stored: 1_000_000, parameters: 260_000, forgetting: 0.3);
+        return study;
+    }
+
+    public void Add(string strategy, string label, Kind[] kinds, double[] levels, double prompt, long stored = 0, long parameters = 0, int? rank = null, string control = "", double? evidence = null, double? forgetting = null)
+    {
+        for (var seed = 1; seed <= (parameters > 0 ? seeds : 1); seed++)
+        {
+            var random = DeterministicRandom.For(seed, name, label, control);
+            var key = Digest.Of($"{name} {label} {control} {seed}")[..8];
+            var before = _probes.Count;
+            for (var user = 0; user < users; user++)
+            {
+                // Some users are harder than others, whatever the strategy.
+                var skill = (DeterministicRandom.For(99, name, $"{user}").NextDouble() - 0.5) * 0.2;
+                foreach (var (kind, level) in kinds.Zip(levels))
+                {
+                    for (var probe = 0; probe < kind.Probes; probe++) AddProbe(key, user, kind, probe, level, skill, random, evidence);
+                }
+            }
+            var flops = 2.1e6 * (prompt + 12);
+            _runs.Add(Cell(key, strategy, label, control, seed, rank is null ? "{}" : string.Create(CultureInfo.InvariantCulture, $$"""{"rank":{{rank}}}""")) with
+            {
+                Users = users,
+                Probes = _probes.Count - before,
+                AdaptSeconds = parameters > 0 ? 20 + (seed * 0.4) : 0.05,
+                AdaptFlops = parameters > 0 ? users * 4.0e11 : 0,
+                TrainedTokens = parameters > 0 ? users * 64_000 : 0,
+                TrainableParameters = parameters,
+                StoredBytesPerUser = stored,
+                AnswerSeconds = (_probes.Count - before) * (0.002 + (prompt * 0.00004)),
+                PromptTokensPerProbe = prompt,
+                FlopsPerProbe = strategy == "majority" ? 0 : flops,
+                FirstTokenMsP50 = 2 + (prompt * 0.04),
+                FirstTokenMsP95 = 3 + (prompt * 0.05),
+                PerTokenMsP50 = 1.5,
+                PerTokenMsP95 = 1.9,
+                PeakRssAdaptBytes = 900_000_000,
+                PeakRssAnswerBytes = 700_000_000,
+                EvidenceRecall = evidence,
+                HeldOutBitsPerByteBefore = 1.30,
+                HeldOutBitsPerByteAfter = forgetting is null ? 1.30 : 1.30 + forgetting + (0.004 * seed),
+            });
+        }
+    }
+
+    public void Fail(string strategy, string label, long seed, string status, string error) =>
+        _runs.Add(Cell("f" + _runs.Count, strategy, label, "", seed, """{"rank":16}""") with { Status = status, Error = error });
+
+    public string WriteTo(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        RecordCsv.WriteFile(Path.Combine(folder, "runs.csv"), _runs);
+        RecordCsv.WriteFile(Path.Combine(folder, "probes.csv"), _probes);
+        File.WriteAllText(Path.Combine(folder, "manifest.json"),
+            """
+            {
+              "schema": 1,
+              "study": "STUDY",
+              "hypothesis": "Facts belong in an index or the prompt, style in the weights.",
+              "file_sha256": "1f2e3d",
+              "invocations": [
+                {
+                  "command_line": "pbench run experiments/STUDY.yaml",
+                  "started": "2026-01-02T03:04:05Z",
+                  "finished": "2026-01-02T03:06:05Z",
+                  "measured": 40,
+                  "environment": { "processor": "A processor", "cores": 2, "memory_bytes": 8000000000, "operating_system": "Debian 12", "dot_net": ".NET 10.0.0", "libtorch": "2.1", "git_commit": "0123abc" }
+                }
+              ]
+            }
+
+            """.Replace("STUDY", name));
+        return folder;
+    }
+
+    /// <summary>The same, read back from a folder that is gone afterwards.</summary>
+    public StudyResults Results()
+    {
+        using var folder = new TemporaryFolder();
+        return StudyResults.Load(WriteTo(folder.Path));
+    }
+
+    private void AddProbe(string key, int user, Kind kind, int probe, double level, double skill, DeterministicRandom random, double? evidence)
+    {
+        var score = kind.Metric switch
+        {
+            "bits-per-byte" => level + (2 * skill) + ((random.NextDouble() - 0.5) * 0.05) + (DeterministicRandom.For(7, $"{user}", $"{probe}").NextDouble() * 0.6),
+            "style" => Enumerable.Range(0, 4).Count(_ => random.NextDouble() < level + skill) / 4.0,
+            _ => random.NextDouble() < level + (level is > 0.1 and < 0.97 ? skill : 0) ? 1 : 0,
+        };
+        var record = new ProbeRecord
+        {
+            Key = key,
+            UserId = $"u{user:00}",
+            ProbeId = $"{kind.Name}-{probe}",
+            Kind = kind.Name,
+            Metric = kind.Metric,
+            Score = Math.Round(score, 4),
+            Chance = kind.Chance,
+            EvidenceRecall = evidence,
+        };
+        _probes.Add(record);
+        if (kind.HasChoices) _probes.Add(record with { Metric = "choice", Score = score == 1 || random.Chance(0.25) ? 1 : 0, Chance = 0.25 });
+    }
+
+    private RunRecord Cell(string key, string strategy, string label, string control, long seed, string settings) => new()
+    {
+        Key = key,
+        Study = name,
+        Dataset = name == "mail" ? "panza" : "world",
+        Base = "world-3m",
+        Strategy = strategy,
+        Label = label,
+        Control = control,
+        Seed = seed,
+        Settings = settings,
+        Status = "ok",
+        BaseDigest = "b0b0",
+        DatasetDigest = "dada",
+        Precision = "float32",
+        Device = "cpu",
+        Version = "1",
+        Started = "2026-01-02T03:04:05Z",
+    };
+}
+
+/// <summary>A folder of its own that is gone when disposed.</summary>
+internal sealed class TemporaryFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("pbench-reporting-").FullName;
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
