@@ -18,21 +18,21 @@ internal static class PeersCommand
     private static readonly Option<string?> s_output = new("--output") { Description = "Where the results go (default: results/peers of the repository)" };
 
     /// <summary>The command group <c>bench</c> with <c>peers</c> in it.</summary>
-    public static Command Create()
+    /// <param name="bench">null: this machine's, put together when the command runs.</param>
+    public static Command Create(Workbench? bench = null)
     {
         var peers = new Command("peers", "Time the training step against Python's PyTorch, and many users at once against one by one")
         {
             s_python, s_pairs, s_seconds, s_threads, s_models, s_users, s_steps, s_only, s_output,
         };
-        peers.SetAction((parse, cancellation) => Task.FromResult(Run(parse, TimeProvider.System, Console.Out, cancellation)));
+        peers.SetAction((parse, cancellation) => Task.FromResult(Run(parse, bench ?? Workbench.OfThisMachine(), cancellation)));
         return new Command("bench", "Measure this program against others") { peers };
     }
 
-    private static int Run(ParseResult parse, TimeProvider clock, TextWriter output, CancellationToken cancellation)
+    private static int Run(ParseResult parse, Workbench bench, CancellationToken cancellation)
     {
-        var started = clock.GetUtcNow();
-        var root = RepositoryRoot();
-        var script = Path.Combine(root, "experiments", "peers", "train_step.py");
+        var started = bench.Clock.GetUtcNow();
+        var script = Script(bench);
         var pairing = new PairingOptions(AtLeast(parse, s_pairs, 1), parse.GetValue(s_seconds));
         var models = parse.GetRequiredValue(s_models).Select(FindModel).ToList();
         var threads = parse.GetRequiredValue(s_threads).Where(t => t <= Environment.ProcessorCount).ToList();
@@ -64,15 +64,15 @@ internal static class PeersCommand
             Directory.Delete(folder, recursive: true);
         }
 
-        var results = parse.GetValue(s_output) ?? Path.Combine(root, "results", "peers");
+        var results = parse.GetValue(s_output) ?? Path.Combine(bench.ResultsFolder, "peers");
         PeersReport.Write(results, records, Settings(), started);
-        output.WriteLine($"written: {Path.GetRelativePath(Environment.CurrentDirectory, results)}");
+        bench.Output.WriteLine($"written: {Workbench.Shown(results)}");
         return records.All(r => r.Agrees()) ? 0 : 1;
 
         void Add(PeerRecord record)
         {
             records.Add(record);
-            output.WriteLine(FormattableString.Invariant($"{record.Comparison,-14} {record.Model,-3} {record.Precision,-9} {record.Threads} threads  {record.OursMsPerStep,8:F1} ms  {PeersReport.Reference(record)} {record.ReferenceMsPerStep,8:F1} ms  ratio {PeersReport.Ratio(record)}  losses {PeersReport.Agreement(record)}"));
+            bench.Output.WriteLine(FormattableString.Invariant($"{record.Comparison,-14} {record.Model,-3} {record.Precision,-9} {record.Threads} threads  {record.OursMsPerStep,8:F1} ms  {PeersReport.Reference(record)} {record.ReferenceMsPerStep,8:F1} ms  ratio {PeersReport.Ratio(record)}  losses {PeersReport.Agreement(record)}"));
         }
 
         JsonObject Settings() => new()
@@ -84,6 +84,9 @@ internal static class PeersCommand
         };
     }
 
+    /// <summary>PyTorch's side of the comparison.</summary>
+    internal static string Script(Workbench bench) => Path.Combine(bench.StudiesFolder, "peers", "train_step.py");
+
     private static int AtLeast(ParseResult parse, Option<int> option, int least)
     {
         var value = parse.GetValue(option);
@@ -92,11 +95,4 @@ internal static class PeersCommand
 
     private static TrainingWorkload FindModel(string name) =>
         TrainingWorkload.All.FirstOrDefault(w => w.Name == name) ?? throw new PbenchException($"--models: '{name}' is unknown; expected {string.Join(", ", TrainingWorkload.All.Select(w => w.Name))}");
-
-    private static string RepositoryRoot()
-    {
-        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
-            if (File.Exists(Path.Combine(at.FullName, "PersonalizationBench.sln"))) return at.FullName;
-        throw new PbenchException($"no PersonalizationBench.sln above {AppContext.BaseDirectory}: bench peers runs from a checkout of the repository");
-    }
 }

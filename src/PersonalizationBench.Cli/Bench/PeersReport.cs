@@ -61,7 +61,7 @@ internal static class PeersReport
 
     public static string Ratio(PeerRecord r) => string.Create(CultureInfo.InvariantCulture, $"{r.Ratio:F2} [{r.RatioMin:F2}, {r.RatioMax:F2}]");
 
-    public static string Agreement(PeerRecord r) => string.Create(CultureInfo.InvariantCulture, $"{r.LossDifference:E1} {(r.Agrees() ? "<=" : "ABOVE")} {r.LossTolerance:E0}");
+    public static string Agreement(PeerRecord r) => string.Create(CultureInfo.InvariantCulture, $"{r.LossDifference:0.0e-0} {(r.Agrees() ? "<=" : "ABOVE")} {r.LossTolerance:0e-0}");
 
     /// <summary>The processor's name as Linux has it, else its architecture.</summary>
     private static string Processor()

@@ -11,9 +11,6 @@ namespace PersonalizationBench.Cli.Bench;
 /// <param name="Length">Trained tokens of a sequence.</param>
 internal sealed record TrainingWorkload(string Name, LlamaConfig Model, int Rows, int Length)
 {
-    /// <summary>Batches before the data repeat.</summary>
-    private const int Batches = 16;
-
     /// <summary>Few enough that the loss falls within the steps that parity is checked over.</summary>
     private const int WordsInUse = 64;
 
@@ -43,11 +40,12 @@ internal sealed record TrainingWorkload(string Name, LlamaConfig Model, int Rows
     private static LlamaConfig Shape(int dimension, int layers, int heads, int hidden) =>
         new(s_tokenizer.VocabularySize, dimension, layers, heads, heads, hidden, ContextLength: 256);
 
-    /// <summary>The sequences of all batches in order, each of <see cref="Length"/> words.</summary>
+    /// <summary>The sequences of the one batch that every step trains on, each of <see cref="Length"/> words. One batch, because
+    /// the pretrainer shuffles batches in an order of its own.</summary>
     public IReadOnlyList<string> Texts()
     {
         var random = DeterministicRandom.For(7, "peers", Name);
-        return [.. Enumerable.Range(0, Batches * Rows).Select(_ => Text(random, Length))];
+        return [.. Enumerable.Range(0, Rows).Select(_ => Text(random, Length))];
     }
 
     /// <summary>One sequence of so many words.</summary>
