@@ -9,6 +9,14 @@ namespace PersonalizationBench.Models;
 /// </summary>
 internal sealed class AdapterRows(int groups, double scaling, (Tensor A, Tensor B)?[,] pairs)
 {
+    /// <summary>Whether any of some projections of a layer is adapted.</summary>
+    public bool Adapts(int layer, params ReadOnlySpan<int> projections)
+    {
+        foreach (var projection in projections)
+            if (pairs[layer, projection] is not null) return true;
+        return false;
+    }
+
     /// <summary><c>y + s B A x</c>, group by group, in one batched product.</summary>
     /// <param name="x">[N, in], rows of a group together.</param>
     /// <param name="y">[N, out], what the base makes of x.</param>
@@ -16,6 +24,6 @@ internal sealed class AdapterRows(int groups, double scaling, (Tensor A, Tensor 
     {
         if (pairs[layer, projection] is not var (a, b)) return y;
         var low = x.view(groups, -1, x.size(-1)).bmm(a.transpose(1, 2)).mul(scaling);
-        return y.add(low.bmm(b.transpose(1, 2)).view_as(y));
+        return y.add(low.bmm(b.transpose(1, 2)).view(y.shape));
     }
 }

@@ -10,18 +10,22 @@ namespace PersonalizationBench.Models;
 /// </summary>
 internal static class Kernels
 {
+    /// <summary>[T, T]: 0 where a position may look, minus infinity where it must not.</summary>
+    public static Tensor CausalMask(int length, ScalarType type, Device device) =>
+        full([length, length], float.NegativeInfinity, type, device).triu_(1);
+
     /// <summary>Every position attends to itself and those before it.</summary>
     /// <param name="query">[B, T, H, d]</param>
     /// <param name="key">[B, T, K, d] with K dividing H; query head h reads key head h / (H / K).</param>
     /// <param name="value">As <paramref name="key"/>.</param>
+    /// <param name="mask">From <see cref="CausalMask"/>.</param>
     /// <returns>[B, T, H * d]</returns>
-    public static Tensor CausalAttention(Tensor query, Tensor key, Tensor value)
+    public static Tensor CausalAttention(Tensor query, Tensor key, Tensor value, Tensor mask)
     {
         var (batch, length, heads, width) = (query.size(0), query.size(1), query.size(2), query.size(3));
         var (q, k, v) = (query.transpose(1, 2), Repeated(key, heads).transpose(1, 2), Repeated(value, heads).transpose(1, 2));
-        var future = ones([length, length], ScalarType.Bool, query.device).triu(1);
-        var scores = q.matmul(k.transpose(-2, -1)).mul(1 / Math.Sqrt(width));
-        var shares = scores.masked_fill(future, double.NegativeInfinity).softmax(-1, ScalarType.Float32).to(query.dtype);
+        // Added in place: the product's backward pass does not need what it made. Softmax sums in f32 in either type.
+        var shares = q.mul(1 / Math.Sqrt(width)).matmul(k.transpose(-2, -1)).add_(mask).softmax(-1);
         return shares.matmul(v).transpose(1, 2).reshape(batch, length, heads * width);
     }
 
@@ -38,8 +42,8 @@ internal static class Kernels
         var group = heads / keyHeads;
         // The heads that share a key head are further rows of one product: nothing is repeated.
         var q = query.transpose(1, 2).reshape(batch * keyHeads, group * length, width);
-        var scores = q.bmm(keys.reshape(batch * keyHeads, span, width).transpose(1, 2)).mul(1 / Math.Sqrt(width));
-        var shares = scores.view(batch, heads, length, span).masked_fill(hidden, double.NegativeInfinity).softmax(-1, ScalarType.Float32).to(query.dtype);
+        var scores = q.mul(1 / Math.Sqrt(width)).bmm(keys.reshape(batch * keyHeads, span, width).transpose(1, 2));
+        var shares = scores.view(batch, heads, length, span).masked_fill_(hidden, double.NegativeInfinity).softmax(-1);
         return shares.view(batch * keyHeads, group * length, span).bmm(values.reshape(batch * keyHeads, span, width))
             .view(batch, heads, length, width).transpose(1, 2).reshape(batch, length, heads * width);
     }

@@ -41,20 +41,27 @@ public sealed record LlamaConfig(
     /// <summary>Name (Hugging Face's) and shape of every weight, in the order of the file.</summary>
     public IEnumerable<(string Name, long[] Shape)> Shapes()
     {
-        yield return (LlamaNames.Embedding, [VocabularySize, Dimension]);
+        yield return Shaped(LlamaNames.Embedding);
         for (var layer = 0; layer < Layers; layer++)
         {
-            yield return (LlamaNames.AttentionNorm(layer), [Dimension]);
-            foreach (var module in LlamaNames.Projections)
-            {
-                var (output, input) = ProjectionShape(module);
-                yield return (LlamaNames.Projection(layer, module), [output, input]);
-            }
-            yield return (LlamaNames.MlpNorm(layer), [Dimension]);
+            yield return Shaped(LlamaNames.AttentionNorm(layer));
+            foreach (var module in LlamaNames.Projections) yield return Shaped(LlamaNames.Projection(layer, module));
+            yield return Shaped(LlamaNames.MlpNorm(layer));
         }
-        yield return (LlamaNames.FinalNorm, [Dimension]);
-        if (!TiedHead) yield return (LlamaNames.Head, [VocabularySize, Dimension]);
+        yield return Shaped(LlamaNames.FinalNorm);
+        if (!TiedHead) yield return Shaped(LlamaNames.Head);
+
+        (string, long[]) Shaped(string name) => (name, ShapeOf(name));
     }
+
+    /// <summary>The shape of one weight by its name.</summary>
+    public long[] ShapeOf(string name) => name.Split('.') switch
+    {
+        [.., "embed_tokens", "weight"] or ["lm_head", "weight"] => [VocabularySize, Dimension],
+        [.., "input_layernorm" or "post_attention_layernorm" or "norm", "weight"] => [Dimension],
+        [.., var module, "weight"] when ProjectionShape(module) is var (output, input) => [output, input],
+        _ => throw new PbenchException($"'{name}' is not a weight of a Llama"),
+    };
 
     /// <summary>(out, in) of a projection such as <c>q_proj</c>.</summary>
     public (int Output, int Input) ProjectionShape(string module) => module switch
@@ -170,5 +177,5 @@ public static class LlamaNames
 
     /// <summary>Path of a projection's module, such as <c>model.layers.0.self_attn.q_proj</c>.</summary>
     public static string Module(int layer, string module) =>
-        FormattableString.Invariant($"model.layers.{layer}.{(module is "gate_proj" or "up_proj" or "down_proj" ? "mlp" : "self_attn")}.{module}");
+        FormattableString.Invariant($"model.layers.{layer}.{(module is "gate_proj" or "up_proj" or "gate_up_proj" or "down_proj" ? "mlp" : "self_attn")}.{module}");
 }

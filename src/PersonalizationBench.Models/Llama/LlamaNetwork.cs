@@ -18,12 +18,13 @@ internal static class LlamaNetwork
     /// <returns>Hidden states after the last norm, [B * T, d].</returns>
     public static Tensor Forward(LlamaConfig config, LlamaParameters parameters, Tensor embedding, RotaryTable rotary, Tensor ids, AdapterRows? adapters, KvCache? cache = null)
     {
-        var (batch, length) = ((int)ids.size(0), (int)ids.size(1));
+        var length = (int)ids.size(1);
         var (cos, sin) = rotary.Range(0, length);
+        var mask = Kernels.CausalMask(length, parameters.Blocks[0].Down.dtype, ids.device);
         return Run(config, parameters, embedding, ids, adapters, cos, sin, (layer, q, k, v) =>
         {
             cache?.WriteStart(layer, k, v);
-            return Kernels.CausalAttention(q, k, v);
+            return Kernels.CausalAttention(q, k, v, mask);
         });
     }
 
@@ -53,26 +54,48 @@ internal static class LlamaNetwork
         LlamaConfig config, LlamaParameters parameters, Tensor embedding, Tensor ids, AdapterRows? adapters, Tensor cos, Tensor sin,
         Func<int, Tensor, Tensor, Tensor, Tensor> attend)
     {
-        var (batch, length, width) = (ids.size(0), ids.size(1), config.HeadDimension);
-        var x = embedding.index_select(0, ids.view(-1)).to(parameters.Blocks[0].Projections[Q].dtype); // [B*T, d]
+        var x = embedding.index_select(0, ids.view(-1)).to(parameters.Blocks[0].Down.dtype); // [B*T, d]
         for (var layer = 0; layer < config.Layers; layer++)
         {
             var block = parameters.Blocks[layer];
             var normed = TorchExtras.RmsNorm(x, block.AttentionNorm, config.NormEpsilon);
-            var q = TorchExtras.Rotate(Project(normed, Q).view(batch, length, config.Heads, width), cos, sin);
-            var k = TorchExtras.Rotate(Project(normed, K).view(batch, length, config.KeyValueHeads, width), cos, sin);
-            var v = Project(normed, V).view(batch, length, config.KeyValueHeads, width);
-            x = x.add(Project(attend(layer, q, k, v).view(-1, config.Dimension), O));
+            var (q, k, v) = Rotated(config, normed, normed.matmul(block.QueryKeyValue.t()), layer, ids.size(0), adapters, cos, sin);
+            var attended = attend(layer, q, k, v).view(-1, config.Dimension);
+            x = x.add(Adapted(attended, attended.matmul(block.Output.t()), layer, O, adapters));
 
             normed = TorchExtras.RmsNorm(x, block.MlpNorm, config.NormEpsilon);
-            x = x.add(Project(TorchExtras.SwiGlu(Project(normed, Gate), Project(normed, Up)), Down));
-
-            Tensor Project(Tensor input, int projection)
-            {
-                var output = input.matmul(block.Projections[projection].t());
-                return adapters is null ? output : adapters.Add(input, output, layer, projection);
-            }
+            var gated = Gated(normed, normed.matmul(block.GateUp.t()), layer, adapters);
+            x = x.add(Adapted(gated, gated.matmul(block.Down.t()), layer, Down, adapters));
         }
         return TorchExtras.RmsNorm(x, parameters.FinalNorm, config.NormEpsilon);
     }
+
+    /// <summary>Query [B, T, H, d], key and value [B, T, K, d], the first two turned by their positions.</summary>
+    private static (Tensor Q, Tensor K, Tensor V) Rotated(LlamaConfig config, Tensor input, Tensor projected, int layer, long batch, AdapterRows? adapters, Tensor cos, Tensor sin)
+    {
+        var (heads, keyHeads, width) = (config.Heads, config.KeyValueHeads, config.HeadDimension);
+        if (adapters is not null && adapters.Adapts(layer, Q, K, V))
+        {
+            var parts = projected.split([config.Dimension, config.KeyValueDimension, config.KeyValueDimension], 1L);
+            return (
+                TorchExtras.Rotate(Heads(adapters.Add(input, parts[0], layer, Q)), cos, sin),
+                TorchExtras.Rotate(Heads(adapters.Add(input, parts[1], layer, K)), cos, sin),
+                Heads(adapters.Add(input, parts[2], layer, V)));
+        }
+        var split = Heads(projected).split([heads + keyHeads, keyHeads], 2L);
+        var turned = TorchExtras.Rotate(split[0], cos, sin).split([heads, keyHeads], 2L);
+        return (turned[0], turned[1], split[1]);
+
+        Tensor Heads(Tensor flat) => flat.reshape(batch, -1, flat.size(-1) / width, width);
+    }
+
+    private static Tensor Gated(Tensor input, Tensor projected, int layer, AdapterRows? adapters)
+    {
+        if (adapters is null || !adapters.Adapts(layer, Gate, Up)) return TorchExtras.SwiGlu(projected);
+        var parts = projected.chunk(2, 1);
+        return TorchExtras.SwiGlu(adapters.Add(input, parts[0], layer, Gate).contiguous(), adapters.Add(input, parts[1], layer, Up).contiguous());
+    }
+
+    private static Tensor Adapted(Tensor input, Tensor output, int layer, int projection, AdapterRows? adapters) =>
+        adapters is null ? output : adapters.Add(input, output, layer, projection);
 }

@@ -13,15 +13,8 @@ namespace PersonalizationBench.Models;
 /// </summary>
 public sealed class LlamaWeights : IDisposable
 {
-    private readonly Dictionary<string, Tensor> _masters;
-    private readonly Dictionary<string, Tensor> _copies;
-
-    private LlamaWeights(LlamaConfig config, Dictionary<string, Tensor> masters, Dictionary<string, Tensor> copies, ScalarType computeType, string device)
-    {
-        (Config, _masters, _copies, ComputeType, Device) = (config, masters, copies, computeType, device);
-        Masters = new LlamaParameters(config, n => masters[n]);
-        Compute = new LlamaParameters(config, n => copies[n]);
-    }
+    private LlamaWeights(LlamaConfig config, LlamaParameters masters, LlamaParameters compute, ScalarType computeType, string device) =>
+        (Config, Masters, Compute, ComputeType, Device) = (config, masters, compute, computeType, device);
 
     public LlamaConfig Config { get; }
 
@@ -34,7 +27,7 @@ public sealed class LlamaWeights : IDisposable
     public IEnumerable<string> Names => Config.Shapes().Select(s => s.Name);
 
     /// <summary>Bytes of all tensors held.</summary>
-    public long Bytes => _masters.Values.Concat(_copies.Values).Distinct().Sum(t => t.numel() * t.ElementSize);
+    public long Bytes => All().Sum(t => t.numel() * t.ElementSize);
 
     internal LlamaParameters Masters { get; }
 
@@ -70,41 +63,42 @@ public sealed class LlamaWeights : IDisposable
     private static LlamaWeights FromArrays(LlamaConfig config, Func<string, float[]> values, Precision precision, string device)
     {
         var type = ComputePrecision.Choose(config, precision, device);
-        var masters = new Dictionary<string, Tensor>();
+        var masters = new LlamaParameters(config, (_, shape) => zeros(shape, ScalarType.Float32, torch.device(device)));
+        using var off = no_grad();
         foreach (var (name, shape) in config.Shapes())
         {
             using var scope = NewDisposeScope();
-            masters[name] = tensor(values(name)).view(shape).to(torch.device(device), copy: true).DetachFromDisposeScope();
+            masters[name].copy_(tensor(values(name)).view(shape));
         }
-        return new LlamaWeights(config, masters, CopiesOf(masters, type), type, device);
+        return new LlamaWeights(config, masters, CopiesOf(config, masters, type), type, device);
     }
 
     /// <summary>The f32 master of a weight (the product's copy where only that was kept).</summary>
-    public Tensor Master(string name) => _masters[name];
+    public Tensor Master(string name) => Masters[name];
 
     /// <summary>The copy of a weight that products use.</summary>
-    public Tensor Copy(string name) => _copies[name];
+    public Tensor Copy(string name) => Compute[name];
 
     /// <summary>Brings the copies up to date with the masters.</summary>
     public void Refresh()
     {
         using var off = no_grad();
-        foreach (var (name, master) in _masters)
-            if (!ReferenceEquals(_copies[name], master)) _copies[name].copy_(master);
+        foreach (var (master, copy) in Pairs())
+            if (!ReferenceEquals(copy, master)) copy.copy_(master);
     }
 
     public LlamaWeights Clone()
     {
         using var off = no_grad();
-        var masters = _masters.ToDictionary(p => p.Key, p => p.Value.clone().DetachFromDisposeScope());
-        return new LlamaWeights(Config, masters, CopiesOf(masters, ComputeType), ComputeType, Device);
+        var masters = Cloned(Masters);
+        return new LlamaWeights(Config, masters, CopiesOf(Config, masters, ComputeType), ComputeType, Device);
     }
 
     /// <summary>Takes over the values of other weights of the same shape.</summary>
     public void CopyFrom(LlamaWeights other)
     {
         using var off = no_grad();
-        foreach (var (name, master) in _masters) master.copy_(other._masters[name]);
+        foreach (var name in Names) Masters[name].copy_(other.Masters[name]);
         Refresh();
     }
 
@@ -112,27 +106,36 @@ public sealed class LlamaWeights : IDisposable
     internal LlamaWeights Compacted()
     {
         using var off = no_grad();
-        var copies = _copies.ToDictionary(p => p.Key, p => p.Value.detach().clone().DetachFromDisposeScope());
+        var copies = Cloned(Compute);
         return new LlamaWeights(Config, copies, copies, ComputeType, Device);
     }
 
+    /// <summary>Master and copy of every stored tensor; norms, and all where products are f32, are one and the same.</summary>
+    internal IEnumerable<(Tensor Master, Tensor Copy)> Pairs() => Masters.Stored.Zip(Compute.Stored, (m, c) => (m.Tensor, c.Tensor));
+
     /// <summary>The weights as a file holds them: the products' copies (norms f32), so that what was measured is what is saved.</summary>
-    public IEnumerable<TensorData> Export()
-    {
-        foreach (var (name, shape) in Config.Shapes()) yield return TensorConversion.ToData(name, _copies[name]);
-    }
+    public IEnumerable<TensorData> Export() => Names.Select(name => TensorConversion.ToData(name, Compute[name]));
 
     public void Dispose()
     {
-        foreach (var tensor in _copies.Values.Concat(_masters.Values).Distinct()) tensor.Dispose();
+        Masters.Dispose();
+        Compute.Dispose();
     }
 
-    private static Dictionary<string, Tensor> CopiesOf(Dictionary<string, Tensor> masters, ScalarType type)
+    private IEnumerable<Tensor> All() => Masters.Stored.Concat(Compute.Stored).Select(s => s.Tensor).Distinct();
+
+    private LlamaParameters Cloned(LlamaParameters parameters)
     {
+        var byName = parameters.Stored.ToDictionary(s => s.Name, s => s.Tensor);
+        return new LlamaParameters(Config, (name, _) => byName[name].detach().clone());
+    }
+
+    private static LlamaParameters CopiesOf(LlamaConfig config, LlamaParameters masters, ScalarType type)
+    {
+        if (type == ScalarType.Float32) return masters;
         using var off = no_grad();
-        return masters.ToDictionary(
-            p => p.Key,
-            p => type == ScalarType.Float32 || p.Value.dim() == 1 ? p.Value : p.Value.to(type).DetachFromDisposeScope());
+        var byName = masters.Stored.ToDictionary(s => s.Name, s => s.Tensor);
+        return new LlamaParameters(config, (name, shape) => shape.Length == 1 ? byName[name] : byName[name].to(type));
     }
 
     private static float[] Draw(LlamaConfig config, string name, long seed)
@@ -151,32 +154,6 @@ public sealed class LlamaWeights : IDisposable
         return values;
     }
 }
-
-/// <summary>A Llama's tensors as the forward pass walks through them.</summary>
-internal sealed class LlamaParameters
-{
-    public LlamaParameters(LlamaConfig config, Func<string, Tensor> find)
-    {
-        Embedding = find(LlamaNames.Embedding);
-        FinalNorm = find(LlamaNames.FinalNorm);
-        Head = find(config.TiedHead ? LlamaNames.Embedding : LlamaNames.Head);
-        Blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => new LlamaBlock(
-            find(LlamaNames.AttentionNorm(layer)),
-            find(LlamaNames.MlpNorm(layer)),
-            [.. LlamaNames.Projections.Select(m => find(LlamaNames.Projection(layer, m)))]))];
-    }
-
-    public Tensor Embedding { get; }
-
-    public Tensor FinalNorm { get; }
-
-    public Tensor Head { get; }
-
-    public LlamaBlock[] Blocks { get; }
-}
-
-/// <param name="Projections">In the order of <see cref="LlamaNames.Projections"/>.</param>
-internal sealed record LlamaBlock(Tensor AttentionNorm, Tensor MlpNorm, Tensor[] Projections);
 
 /// <summary>Between tensors and the bytes of files.</summary>
 internal static class TensorConversion

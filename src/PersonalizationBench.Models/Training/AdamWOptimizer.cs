@@ -79,7 +79,7 @@ internal sealed class WholeModel : IDisposable
     public WholeModel(LlamaWeights weights)
     {
         _weights = weights;
-        Tensors = [.. weights.Names.Select(n => TrainedTensor.Start(n, weights.Master(n), weights.Copy(n), decays: weights.Master(n).dim() > 1))];
+        Tensors = [.. weights.Masters.Stored.Zip(weights.Compute.Stored, (master, copy) => TrainedTensor.Start(master.Name, master.Tensor, copy.Tensor, decays: master.Tensor.dim() > 1))];
         Require(true);
     }
 
