@@ -119,13 +119,13 @@ public static class Figures
                 IsJoined: true)).Where(s => s.Points.Count > 0).ToList();
             if (series.Count == 0) continue;
             var y = unit.Key ? Scale.Share(4) : Scale.Linear(Extent(series), 5);
-            yield return new ScatterPanel(unit.Key ? "Accuracy" : "Bits per byte", name, x, "stored per user", y, unit.Key ? "score (%)" : "bits per byte", series);
+            yield return new ScatterPanel(unit.Key ? "Accuracy" : "Bits per byte", name, x, "bytes stored per user", y, unit.Key ? "score (%)" : "bits per byte", series);
         }
         var capacities = results.Analysis.Capacities.Where(c => arms.Contains(c.Arm)).OrderBy(c => Size(c.Arm)).ToList();
         if (capacities.Count == 0) yield break;
         ScatterSeries[] bits = [new(Look.Nth(6, "bits per parameter"), [.. capacities.Select(c =>
             new ScatterPoint(Size(c.Arm), c.BitsPerParameter.Estimate, c.BitsPerParameter.Low, c.BitsPerParameter.High, Format.Number(c.BitsPerParameter.Estimate)))], IsJoined: true)];
-        yield return new ScatterPanel("Facts held, in bits per trained parameter", name, x, "stored per user", Scale.Linear([0, .. Extent(bits)], 4), "bits per parameter", bits);
+        yield return new ScatterPanel("Facts held, in bits per trained parameter", name, x, "bytes stored per user", Scale.Linear([0, .. Extent(bits)], 4), "bits per parameter", bits);
     }
 
     private static ScatterPanel? CostPanel(StudyResults results, Measure measure, string title, Func<Arm, double?> cost)
@@ -141,7 +141,7 @@ public static class Figures
             g.Key.Look, [.. g.Select(p => new ScatterPoint(p.Flops, p.Mean.Estimate, p.Mean.Low, p.Mean.High, p.Arm.Name))], IsJoined: false)).ToList();
         var chance = measure.IsHigherBetter ? points.Select(p => results.Mean(p.Arm, measure)!.Chance).FirstOrDefault() : null;
         return new ScatterPanel(title, $"{measure.Name}{(chance is null ? "" : "; dashed horizontal: chance")}",
-            Scale.Log(points.Select(p => p.Flops), Format.Flops), "per query",
+            Scale.Log(points.Select(p => p.Flops), Format.Flops), "FLOPs per query, reading the prompt included",
             measure.IsHigherBetter ? Scale.Share(4) : Scale.Linear(Extent(series), 5), measure.Unit, series)
         {
             Reference = chance,

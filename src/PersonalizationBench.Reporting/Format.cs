@@ -16,6 +16,9 @@ public static class Format
         _ => value.ToString($"F{Math.Max(0, 2 - (int)Math.Floor(Math.Log10(Math.Abs(value))))}", CultureInfo.InvariantCulture),
     };
 
+    /// <summary>A count, rounded.</summary>
+    public static string Whole(double value) => value.ToString("0", CultureInfo.InvariantCulture);
+
     /// <summary>0.923 as 92.3: percent without the sign.</summary>
     public static string Percent(double share) => (100 * share).ToString("F1", CultureInfo.InvariantCulture);
 

@@ -48,6 +48,21 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
         return study;
     }
 
+    /// <summary>Small enough to keep in the repository.</summary>
+    public static SyntheticStudy Small()
+    {
+        Kind[] kinds = [WorldKinds[0] with { HasChoices = false }, WorldKinds[2], WorldKinds[3]];
+        var study = new SyntheticStudy("quickstart", 8, 2);
+        study.Add("none", "none", kinds, [0.01, 0.5, 0.1], prompt: 18);
+        study.Add("rag", "rag", kinds, [0.9, 0.9, 0.6], prompt: 200, stored: 9000, evidence: 0.8);
+        study.Add("lora", "lora r=1", kinds, [0.3, 0.7, 0.7], prompt: 18, stored: 10_400, parameters: 2304, rank: 1, forgetting: 0.01);
+        study.Add("lora", "lora r=4", kinds, [0.7, 0.8, 0.9], prompt: 18, stored: 38_000, parameters: 9216, rank: 4, forgetting: 0.04);
+        study.Add("lora", "lora r=4", kinds, [0.01, 0.5, 0.1], prompt: 18, stored: 38_000, parameters: 9216, rank: 4, control: "wrong-user", forgetting: 0.04);
+        study.Add("oracle", "oracle", kinds, [1, 0.97, 0.6], prompt: 60, stored: 5200, evidence: 1);
+        study.Fail("lora", "lora r=16", 2, "out-of-memory", "3.1 GB were asked for, 2.0 GB were left");
+        return study;
+    }
+
     /// <summary>A study of likelihoods alone, with three users, as of real mail.</summary>
     public static SyntheticStudy Mail()
     {

@@ -34,7 +34,8 @@ public static class Findings
     private static IEnumerable<string> SolvedByControls(StudyResults results) =>
         from mean in Means(results)
         where IsBlind(mean.Arm) && mean.Measure.IsHigherBetter && mean.Mean.Estimate >= Solved
-        select $"{mean.Arm} already scores {Format.Percent(mean.Mean.Estimate)} % on {mean.Measure.Name}: this kind of probe says little about personalisation.";
+        group mean by mean.Measure into solved
+        select $"On {solved.Key.Name}, who knows nothing of the user already scores at least {Format.Percent(Solved)} % ({List(solved.Select(m => $"{m.Arm}: {Format.Percent(m.Mean.Estimate)} %"))}): this kind of probe says little about personalisation.";
 
     private static IEnumerable<string> ControlsOffChance(StudyResults results) =>
         from mean in Means(results)
@@ -61,7 +62,7 @@ public static class Findings
 
     private static IEnumerable<string> NoDifferenceShown(StudyResults results) =>
         from compared in results.Analysis.AgainstBaseline
-        where !compared.Arm.IsReference && !compared.IsSignificant
+        where !compared.Arm.IsReference && !compared.Measure.IsSecondary && !compared.IsSignificant
         group compared by compared.Measure into same
         let detectable = same.Max(c => c.Comparison.SmallestDetectable)
         select $"On {same.Key.Name}, no difference from no personalisation was shown for {List(same.Select(c => c.Arm))} (differences up to {(same.Key.IsHigherBetter ? $"{Format.Percent(detectable)} points" : $"{Format.Bits(detectable)} bits per byte")} could have gone unseen).";

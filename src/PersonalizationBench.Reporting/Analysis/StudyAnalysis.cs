@@ -5,7 +5,7 @@ namespace PersonalizationBench.Reporting.Analysis;
 
 /// <summary>An arm against no personalisation on one measure.</summary>
 /// <param name="Comparison">Arm minus baseline.</param>
-/// <param name="AdjustedP">Holm-corrected over all comparisons of the study.</param>
+/// <param name="AdjustedP">Holm-corrected over all arms on the same measure, base and dataset.</param>
 public sealed record AgainstBaseline(Arm Arm, Arm Baseline, Measure Measure, Comparison Comparison, double AdjustedP)
 {
     public bool IsSignificant => AdjustedP < StudyAnalysis.Significance && !Comparison.Difference.Contains(0);
@@ -59,8 +59,9 @@ public sealed class StudyAnalysis
             where baseline is not null && baseline != arm && _results.Mean(arm, measure) is not null && _results.Mean(baseline, measure) is not null
             let options = measure.IsHigherBetter ? BootstrapOptions.ShareDifference : new BootstrapOptions()
             select new AgainstBaseline(arm, baseline, measure, PairedComparison.Compare(_results.Scores(arm, measure), _results.Scores(baseline, measure), options), 1)).ToList();
-        var adjusted = Holm.Adjust(compared.ConvertAll(c => c.Comparison.PValue));
-        return compared.Select((c, i) => c with { AdjustedP = adjusted[i] }).ToList();
+        // A kind of probe is a question of its own; the strategies tried on it are the many comparisons.
+        return compared.GroupBy(c => (c.Measure, c.Baseline))
+            .SelectMany(g => g.Zip(Holm.Adjust([.. g.Select(c => c.Comparison.PValue)]), (c, p) => c with { AdjustedP = p })).ToList();
     }
 
     private IEnumerable<Standing> Stand(Measure measure) =>

@@ -19,7 +19,7 @@ public static class DotChart
 {
     private const double RowHeight = 17;
     private const double GroupGap = 7;
-    private const double Gap = 22;
+    private const double Gap = 30;
     private const double HeaderHeight = 40;
     private const double AxisHeight = 44;
 
@@ -42,7 +42,8 @@ public static class DotChart
             }
         }
         var bottom = Math.Ceiling(panels.Count / (double)columns) * (HeaderHeight + plotHeight + AxisHeight);
-        var entries = rows.Select(r => new LegendEntry(r.Look, r.IsHollow)).DistinctBy(e => e.Look.Name).ToList();
+        var entries = rows.Select(r => new LegendEntry(r.Look)).DistinctBy(e => e.Look.Name).ToList();
+        if (rows.Any(r => r.IsHollow)) entries.Add(new LegendEntry(new Look("hollow: wrong user (control)", Svg.Muted, Marker.Circle), IsHollow: true));
         return svg.Finish(Legend.Draw(svg, 14, bottom + 4, entries) + 8);
     }
 

@@ -62,35 +62,45 @@ public static class ScatterChart
         if (panel.Reference is { } reference) svg.Line(Left, AtY(reference), Left + width, AtY(reference), Svg.Ink, 1, "4 3");
         if (panel.Front.Count > 1) svg.Polyline(Steps(panel.Front).Select(c => (AtX(c.X), AtY(c.Y))), Svg.Muted, 1.2, "5 3");
 
+        var marks = Place(panel, AtX);
         var labels = new LabelPlacer(new Box(Left + 2, top - 4, Left + width + Right - 4, top + height - 2));
-        foreach (var (series, index) in panel.Series.Select((s, i) => (s, i)))
+        labels.KeepLine([.. Steps(panel.Front).Select(c => (AtX(c.X), AtY(c.Y)))]);
+        if (panel.Reference is { } line) labels.KeepLine([(Left, AtY(line)), (Left + width, AtY(line))]);
+        foreach (var series in marks.GroupBy(m => m.Series).Where(g => g.Key.IsJoined))
         {
-            // Sweeps over the same sizes would hide each other's intervals.
-            double X(ScatterPoint p) => AtX(p.X) + (series.IsJoined ? (index - ((panel.Series.Count - 1) / 2.0)) * 4 : 0);
-            if (series.IsJoined) svg.Polyline(series.Points.Select(p => (X(p), AtY(p.Y))), series.Look.Colour, 1.2);
-            foreach (var point in series.Points)
-            {
-                if (point is { Low: { } low, High: { } high })
-                {
-                    svg.Line(X(point), AtY(low), X(point), AtY(high), series.Look.Colour, 1.5);
-                    labels.Keep(new Box(X(point) - 2, AtY(high), X(point) + 2, AtY(low)));
-                }
-                labels.Keep(new Box(X(point) - 6, AtY(point.Y) - 6, X(point) + 6, AtY(point.Y) + 6));
-            }
+            var corners = series.Select(m => (m.X, AtY(m.Point.Y))).ToList();
+            svg.Polyline(corners, series.Key.Look.Colour, 1.2);
+            labels.KeepLine(corners);
         }
-        foreach (var (series, index) in panel.Series.Select((s, i) => (s, i)))
+        foreach (var (series, point, x) in marks)
         {
-            double X(ScatterPoint p) => AtX(p.X) + (series.IsJoined ? (index - ((panel.Series.Count - 1) / 2.0)) * 4 : 0);
-            foreach (var point in series.Points)
-            {
-                svg.Point(X(point), AtY(point.Y), series.Look.Marker, series.Look.Colour, point.IsHollow, point.Label);
-                if (point.Label != "") labels.Place(svg, X(point), AtY(point.Y), point.Label, series.Look.Colour);
-            }
+            labels.Keep(new Box(x - 6, AtY(point.Y) - 6, x + 6, AtY(point.Y) + 6));
+            if (point is not { Low: { } low, High: { } high }) continue;
+            svg.Line(x, AtY(low), x, AtY(high), series.Look.Colour, 1.5);
+            labels.Keep(new Box(x - 2, AtY(high), x + 2, AtY(low)));
         }
+        foreach (var (series, point, x) in marks) svg.Point(x, AtY(point.Y), series.Look.Marker, series.Look.Colour, point.IsHollow, point.Label);
+        foreach (var (series, point, x) in marks.Where(m => m.Point.Label != "")) labels.Place(svg, x, AtY(point.Y), point.Label, series.Look.Colour);
+    }
+
+    /// <summary>Where points stand across. Those that would hide each other's intervals are moved apart a few pixels: sweeps
+    /// by their number, single points by turns.</summary>
+    private static List<(ScatterSeries Series, ScatterPoint Point, double X)> Place(ScatterPanel panel, Func<double, double> at)
+    {
+        var marks = panel.Series.SelectMany((series, i) => series.Points.Select(point =>
+            (Series: series, Point: point, X: at(point.X) + (series.IsJoined ? (i - ((panel.Series.Count - 1) / 2.0)) * 4 : 0)))).ToList();
+        for (var from = 0; from < marks.Count; from++)
+        {
+            if (marks[from].Series.IsJoined) continue;
+            var crowd = Enumerable.Range(from, marks.Count - from).Where(i => Math.Abs(marks[i].X - marks[from].X) < 1).ToList();
+            for (var k = 1; k < crowd.Count; k++) marks[crowd[k]] = marks[crowd[k]] with { X = marks[from].X + (k % 2 == 1 ? (k + 1) / 2 * 7 : -k / 2 * 7) };
+        }
+        return marks;
     }
 
     private static IEnumerable<(double X, double Y)> Steps(IReadOnlyList<(double X, double Y)> corners)
     {
+        if (corners.Count == 0) yield break;
         yield return corners[0];
         foreach (var (from, to) in corners.Zip(corners.Skip(1)))
         {
@@ -117,6 +127,20 @@ internal sealed class LabelPlacer(Box area)
 
     public void Keep(Box box) => _taken.Add(box);
 
+    /// <summary>Keeps a line free, as a row of small boxes.</summary>
+    public void KeepLine(IReadOnlyList<(double X, double Y)> corners)
+    {
+        foreach (var (from, to) in corners.Zip(corners.Skip(1)))
+        {
+            var steps = Math.Max(1, (int)(Math.Max(Math.Abs(to.X - from.X), Math.Abs(to.Y - from.Y)) / 5));
+            for (var i = 0; i <= steps; i++)
+            {
+                var (x, y) = (from.X + ((to.X - from.X) * i / steps), from.Y + ((to.Y - from.Y) * i / steps));
+                Keep(new Box(x - 2.5, y - 2, x + 2.5, y + 2));
+            }
+        }
+    }
+
     public void Place(Svg svg, double x, double y, string text, string colour)
     {
         var width = Svg.TextWidth(text, Size);
@@ -132,7 +156,7 @@ internal sealed class LabelPlacer(Box area)
         var best = candidates.ToList() is { Count: > 0 } all ? all.FirstOrDefault(c => c.Cost == 0, all.MinBy(c => c.Cost)) : default;
         if (best.Box == default) return; // wider than the panel: its tooltip still names it
         if (best.Distance > 16) svg.Line(x, y, Math.Clamp(x, best.Box.Left, best.Box.Right), Math.Clamp(y, best.Box.Top, best.Box.Bottom), colour, 0.6);
-        svg.Text(best.Box.Left, best.Box.Bottom - 2.5, text, size: Size);
+        svg.Text(best.Box.Left, best.Box.Bottom - 2.5, text, size: Size, hasHalo: true);
         _taken.Add(best.Box);
     }
 }

@@ -45,9 +45,9 @@ public sealed class Svg(double width, string title)
     public void Polyline(IEnumerable<(double X, double Y)> points, string colour, double thickness, string dashes = "") =>
         _body.Append($"""<polyline points="{Points(points)}" fill="none" stroke="{colour}" stroke-width="{N(thickness)}" stroke-linejoin="round"{(dashes == "" ? "" : $" stroke-dasharray=\"{dashes}\"")}/>""").Append('\n');
 
-    public void Text(double x, double y, string text, Anchor anchor = Anchor.Start, string colour = Ink, double size = FontSize, bool isBold = false, bool isVertical = false) =>
+    public void Text(double x, double y, string text, Anchor anchor = Anchor.Start, string colour = Ink, double size = FontSize, bool isBold = false, bool isVertical = false, bool hasHalo = false) =>
         _body.Append($"""<text x="{N(x)}" y="{N(y)}" font-size="{N(size)}" fill="{colour}" """)
-            .Append($"""text-anchor="{anchor.ToString().ToLowerInvariant()}"{(isBold ? " font-weight=\"bold\"" : "")}{(isVertical ? $" transform=\"rotate(-90 {N(x)} {N(y)})\"" : "")}>{Escape(text)}</text>""").Append('\n');
+            .Append($"""text-anchor="{anchor.ToString().ToLowerInvariant()}"{(isBold ? " font-weight=\"bold\"" : "")}{(hasHalo ? " stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\"" : "")}{(isVertical ? $" transform=\"rotate(-90 {N(x)} {N(y)})\"" : "")}>{Escape(text)}</text>""").Append('\n');
 
     /// <summary>A point; hollow ones are filled white. <paramref name="tooltip"/> shows under the pointer.</summary>
     public void Point(double x, double y, Marker marker, string colour, bool isHollow = false, string tooltip = "", double size = 4.5)

@@ -29,7 +29,7 @@ public static class Tables
                 .. measures.Select(m => results.Mean(arm, m) is { } mean ? new Field(m.Show(mean.Mean), winners.Contains((m, arm))) : Missing),
                 .. hasEvidence ? [Show(arm.Mean(r => r.EvidenceRecall), Format.Percent)] : Array.Empty<Field>(),
                 Show(arm.Mean(r => r.StoredBytesPerUser), Format.Bytes),
-                Show(arm.Mean(r => r.PromptTokensPerProbe), t => Format.Number(Math.Round(t))),
+                Show(arm.Mean(r => r.PromptTokensPerProbe), Format.Whole),
                 $"{arm.Runs.Count}",
             ])]);
     }
@@ -55,8 +55,8 @@ public static class Tables
             a.Name,
             Show(a.Mean(r => r.AdaptSeconds / r.Users), Format.Number),
             Show(a.Mean(r => r.AdaptFlops / r.Users), Format.Flops),
-            Show(a.Mean(r => r.TrainedTokens), v => v.ToString("0", System.Globalization.CultureInfo.InvariantCulture)),
-            Show(a.Mean(r => r.TrainableParameters), v => v.ToString("0", System.Globalization.CultureInfo.InvariantCulture)),
+            Show(a.Mean(r => r.TrainedTokens), Format.Whole),
+            Show(a.Mean(r => r.TrainableParameters), Format.Whole),
             Show(a.Mean(r => r.StoredBytesPerUser), Format.Bytes),
             Show(a.Mean(r => r.FlopsPerProbe), Format.Flops),
             $"{Show(a.Mean(r => r.FirstTokenMsP50), Format.Number).Text} / {Show(a.Mean(r => r.FirstTokenMsP95), Format.Number).Text}",
@@ -88,7 +88,7 @@ public static class Tables
         ["strategy", "parameters", "stored per user", "bits per parameter"],
         [.. results.Analysis.Capacities.Select(c => (IReadOnlyList<Field>)[
             c.Arm.Name,
-            Show(c.Arm.Mean(r => r.TrainableParameters), v => v.ToString("0", System.Globalization.CultureInfo.InvariantCulture)),
+            Show(c.Arm.Mean(r => r.TrainableParameters), Format.Whole),
             Show(c.Arm.Mean(r => r.StoredBytesPerUser), Format.Bytes),
             $"{Format.Number(c.BitsPerParameter.Estimate)} [{Format.Number(c.BitsPerParameter.Low)}, {Format.Number(c.BitsPerParameter.High)}]",
         ])]);

@@ -1,0 +1,220 @@
+using System.Xml.Linq;
+using PersonalizationBench.Core;
+using PersonalizationBench.Reporting.Analysis;
+using PersonalizationBench.Reporting.Charts;
+using PersonalizationBench.Reporting.Output;
+
+namespace PersonalizationBench.Reporting.Tests;
+
+public sealed class ReportTests
+{
+    private static readonly Lazy<StudyResults> World = new(() => SyntheticStudy.World().Results());
+    private static readonly Lazy<StudyResults> Mail = new(() => SyntheticStudy.Mail().Results());
+
+    private static Arm ArmOf(StudyResults results, string name) => results.Arms.Single(a => a.Name == name);
+
+    [Fact]
+    public void A_report_needs_no_network_and_shows_everything()
+    {
+        using var folder = new TemporaryFolder();
+        ReportWriter.Write(SyntheticStudy.World().WriteTo(folder.Path));
+        var html = File.ReadAllText(Path.Combine(folder.Path, "report.html"));
+        Assert.DoesNotContain("<script", html);
+        Assert.DoesNotContain("src=", html);
+        Assert.DoesNotContain("href=", html);
+        Assert.DoesNotContain("url(", html);
+        Assert.Equal(5, html.Split("<svg ").Length - 1);
+        foreach (var expected in new[] { "Cells that were not measured", "lora r=16", "diverged", "the loss became NaN", "pbench run experiments/quickstart.yaml", "0123abc", "b0b0", "When training pays", "Hypothesis", "rag k=4 (wrong user)" })
+            Assert.Contains(expected, html);
+    }
+
+    [Fact]
+    public void Every_figure_is_well_formed_and_its_texts_are_inside_and_large_enough()
+    {
+        foreach (var figure in Figures.All(World.Value).Concat(Figures.All(Mail.Value)))
+        {
+            var svg = XDocument.Parse(figure.Svg).Root!;
+            var (width, height) = ((double)svg.Attribute("width")!, (double)svg.Attribute("height")!);
+            foreach (var text in svg.Descendants().Where(e => e.Name.LocalName == "text"))
+            {
+                Assert.True((double)text.Attribute("font-size")! >= 10, $"{figure.Name}: '{text.Value}' is too small");
+                Assert.InRange((double)text.Attribute("y")!, 0, height);
+                if (text.Attribute("transform") is not null) continue;
+                var w = Svg.TextWidth(text.Value, (double)text.Attribute("font-size")!);
+                var x = (double)text.Attribute("x")! - (text.Attribute("text-anchor")!.Value switch { "end" => w, "middle" => w / 2, _ => 0 });
+                Assert.True(x >= -1 && x + w <= width + 12, $"{figure.Name}: '{text.Value}' sticks out");
+            }
+        }
+    }
+
+    [Fact]
+    public void Labels_of_points_do_not_lie_on_each_other()
+    {
+        foreach (var svg in new[] { World.Value, Mail.Value }.Select(r => XDocument.Parse(Figures.AccuracyByCost(r)!.Svg)))
+        {
+            var labels = svg.Descendants().Where(e => e.Name.LocalName == "text" && e.Attribute("paint-order") is not null)
+                .Select(e => (X: (double)e.Attribute("x")!, Y: (double)e.Attribute("y")!, Width: Svg.TextWidth(e.Value, 10), e.Value)).ToList();
+            Assert.True(labels.Count >= 14);
+            foreach (var a in labels)
+            {
+                Assert.DoesNotContain(labels, b => b != a && Math.Abs(a.Y - b.Y) < 9 && a.X < b.X + (b.Width * 0.9) && b.X < a.X + (a.Width * 0.9));
+            }
+        }
+    }
+
+    [Fact]
+    public void Only_what_is_ahead_beyond_doubt_is_bold()
+    {
+        var rows = World.Value.Table().Rows;
+        Assert.DoesNotContain(rows, row => row.Any(f => f.IsBold) && (row[0].Text.Contains("oracle") || row[0].Text.Contains("wrong user")));
+        var continued = Assert.Single(Mail.Value.Table().Rows, row => row.Any(f => f.IsBold));
+        Assert.Equal("continued-pretraining", continued[0].Text);
+    }
+
+    [Fact]
+    public void Every_score_in_the_key_table_has_its_interval() =>
+        Assert.All(World.Value.Table().Rows, row => Assert.All(row.Skip(1).Take(5), field => Assert.Matches(@"^\d+\.\d \[\d+\.\d, \d+\.\d\]$", field.Text)));
+
+    [Fact]
+    public void Clear_differences_from_no_personalisation_are_found_and_controls_are_not()
+    {
+        AgainstBaseline Of(string arm, string kind) => World.Value.Analysis.AgainstBaseline.Single(c => c.Arm.Name == arm && c.Measure.Name == kind);
+        Assert.True(Of("full-history", "recall").IsBetter);
+        Assert.True(Of("lora r=8", "recall").IsBetter);
+        Assert.True(Of("lora r=8", "style").IsBetter);
+        Assert.False(Of("lora r=8 (wrong user)", "recall").IsSignificant);
+        Assert.False(Of("rag k=4 (wrong user)", "recall").IsSignificant);
+        Assert.All(Mail.Value.Analysis.AgainstBaseline.Where(c => c.Arm.Name == "continued-pretraining"), c => Assert.True(c.IsBetter));
+    }
+
+    [Fact]
+    public void The_headline_names_no_winner_where_there_is_none()
+    {
+        Assert.Contains(Headline.Of(World.Value), s => s.StartsWith("recall: no single place") && s.Contains("not to be told apart"));
+        Assert.Contains(Headline.Of(Mail.Value), s => s.Contains("continued-pretraining is ahead of every other strategy"));
+    }
+
+    [Fact]
+    public void Findings_say_what_a_careful_reader_would()
+    {
+        var world = Findings.Of(World.Value);
+        Assert.Contains(world, s => s.StartsWith("1 of 44 cells were not measured: lora r=16 seed 2 (diverged)"));
+        Assert.Contains(world, s => s.StartsWith("On absence, who knows nothing of the user already scores at least 90.0 %"));
+        Assert.Contains(world, s => s.StartsWith("General held-out text became harder to predict: lora r=1"));
+        Assert.Contains(Findings.Of(Mail.Value), s => s.Contains("not of other users"));
+        Assert.Contains(Findings.Of(SyntheticStudy.World(seeds: 3).Results()), s => s.StartsWith("Trained with fewer than 5 seeds: lora r=1"));
+    }
+
+    [Fact]
+    public void Bits_per_parameter_are_counted_for_adapters_that_answer_alone()
+    {
+        var capacities = World.Value.Analysis.Capacities;
+        Assert.Equal(["lora r=1", "lora r=2", "lora r=4", "lora r=8", "continued-pretraining replay_share=0.25"], capacities.Select(c => c.Arm.Name));
+        // At most 4 + 2 facts of 64 values each: 36 bits.
+        Assert.All(capacities, c => Assert.InRange(c.BitsPerParameter.Estimate, 0, 36.0 / c.Arm.First.TrainableParameters!.Value));
+    }
+
+    [Fact]
+    public void Training_pays_after_as_many_queries_as_its_cost_says()
+    {
+        var repayment = Costs.Repayments(World.Value).Single(r => r.Invested.Name == "lora r=1" && r.Alternative.Name == "full-history" && r.Unit == "FLOPs");
+        Assert.Equal(4.0e11 / (2.1e6 * (620 - 18)), repayment.Queries, 6);
+        Assert.NotNull(repayment.Interval);
+    }
+
+    [Fact]
+    public void The_front_keeps_what_none_beats()
+    {
+        (double, double)[] points = [(1, 0.2), (2, 0.1), (2, 0.5), (3, 0.5), (4, 0.9)];
+        Assert.Equal([(1, 0.2), (2, 0.5), (4, 0.9)], Figures.Front(points, isHigherBetter: true));
+        Assert.Equal([(1, 0.2), (2, 0.1)], Figures.Front(points, isHigherBetter: false));
+    }
+
+    [Fact]
+    public void A_study_without_some_ingredients_is_reported_all_the_same()
+    {
+        var study = new SyntheticStudy("bare", 2, 1);
+        study.Add("rag", "rag", [new("recall", "exact-match", 2)], [0.5], prompt: 10);
+        using var folder = new TemporaryFolder();
+        var results = ReportWriter.Write(study.WriteTo(folder.Path));
+        Assert.Null(Figures.ByAdapterBytes(results));
+        Assert.Null(Figures.Forgetting(results));
+        Assert.Null(Figures.LikelihoodByStrategy(results));
+        Assert.Empty(results.Analysis.AgainstBaseline);
+        Assert.DoesNotContain("When training pays", File.ReadAllText(Path.Combine(folder.Path, "report.html")));
+    }
+
+    [Fact]
+    public void A_study_of_which_every_cell_failed_is_reported_all_the_same()
+    {
+        var study = new SyntheticStudy("broken", 2, 1);
+        study.Fail("lora", "lora r=8", 1, "failed", "<no> & such");
+        using var folder = new TemporaryFolder();
+        ReportWriter.Write(study.WriteTo(folder.Path));
+        Assert.Contains("&lt;no&gt; &amp; such", File.ReadAllText(Path.Combine(folder.Path, "report.html")));
+    }
+
+    [Fact]
+    public void Results_that_are_not_what_they_should_be_are_named()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains("runs.csv: no such file", Message());
+        SyntheticStudy.Small().WriteTo(folder.Path);
+        var probes = Path.Combine(folder.Path, "probes.csv");
+        var text = File.ReadAllText(probes);
+        File.AppendAllText(probes, "nobody,u0,p,recall,exact-match,1,,,,,\n");
+        Assert.Contains("no run in", Message());
+        File.WriteAllText(probes, text);
+        var runs = Path.Combine(folder.Path, "runs.csv");
+        var rows = File.ReadAllText(runs);
+        File.WriteAllText(runs, rows.Replace("\n1,", "\n2,"));
+        Assert.Contains("of a newer version", Message());
+        File.WriteAllText(runs, rows);
+        File.WriteAllText(Path.Combine(folder.Path, "manifest.json"), "{");
+        Assert.Contains("manifest.json: is not JSON", Message());
+
+        string Message() => Assert.Throws<PbenchException>(() => StudyResults.Load(folder.Path)).Message;
+    }
+
+    [Fact]
+    public void All_kinds_together_leave_out_the_choices_beside_an_exact_match()
+    {
+        var all = World.Value.Accuracy(byKind: false);
+        Assert.All(all, m => Assert.Equal("all", m.Measure.Kind));
+        var none = all.Single(m => m.Arm == ArmOf(World.Value, "no personalisation"));
+        var scores = World.Value.Measures.Where(m => !m.IsSecondary).SelectMany(m => World.Value.Scores(none.Arm, m)).ToList();
+        Assert.Equal(12 * 11, scores.Count);
+        Assert.Equal(scores.Average(s => s.Score), none.Mean.Estimate, 12);
+    }
+}
+
+public sealed class FormatTests
+{
+    [Theory]
+    [InlineData(0, "0")]
+    [InlineData(1.0 / 3, "0.333")]
+    [InlineData(12.345, "12.3")]
+    [InlineData(1234.6, "1235")]
+    [InlineData(2.5e6, "2.5e+6")]
+    [InlineData(0.00001234, "1.23e-5")]
+    [InlineData(double.PositiveInfinity, "never")]
+    public void Numbers_have_three_digits(double value, string text) => Assert.Equal(text, Format.Number(value));
+
+    [Theory]
+    [InlineData(0, "0 B")]
+    [InlineData(999, "999 B")]
+    [InlineData(1200, "1.2 kB")]
+    [InlineData(74760, "74.8 kB")]
+    [InlineData(4.2e6, "4.2 MB")]
+    public void Bytes_have_decimal_prefixes(double bytes, string text) => Assert.Equal(text, Format.Bytes(bytes));
+
+    [Fact]
+    public void Ticks_are_round_and_span_the_values()
+    {
+        var scale = Scale.Linear([-0.137, 0.02], 4);
+        Assert.Equal(["-0.15", "-0.10", "-0.05", "0.00", "0.05"], scale.Ticks.Select(t => t.Label));
+        Assert.Equal((0.0, 1.0), (Math.Round(scale.Position(-0.15), 9), Math.Round(scale.Position(0.05), 9)));
+        Assert.Equal(["10 B", "100 B", "1 kB", "10 kB"], Scale.Log([9, 10_500], Format.Bytes).Ticks.Select(t => t.Label));
+        Assert.NotEmpty(Scale.Linear([0], 4).Ticks);
+    }
+}
