@@ -14,11 +14,13 @@ public sealed class ManifestTests
     {
         using var bench = new Bench();
         var plan = bench.Plan(Bench.Complete);
-        Invocation Run(string command) => new(command, "2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z", 3, Machine);
-        Manifest.Write(bench.Results, plan, Run("pbench run a"), isFresh: false);
-        Manifest.Write(bench.Results, plan, Run("pbench run b"), isFresh: false);
+        var noon = new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+        Invocation Run(string command, int hour) => new(command, noon.AddHours(hour), noon.AddHours(hour + 0.5), 3, Machine);
+        Manifest.Write(bench.Results, plan, Run("pbench run a", 0) with { Finished = null, Measured = null }, isFresh: false);
+        Manifest.Write(bench.Results, plan, Run("pbench run b", 1) with { Finished = null, Measured = null }, isFresh: false);
+        Manifest.Write(bench.Results, plan, Run("pbench run b", 1), isFresh: false);
         Golden.Check("manifest.json", bench.Text("manifest.json"));
-        Manifest.Write(bench.Results, plan, Run("pbench run c"), isFresh: true);
+        Manifest.Write(bench.Results, plan, Run("pbench run c", 2), isFresh: true);
         Assert.Single(JsonNode.Parse(bench.Text("manifest.json"))!["invocations"]!.AsArray());
     }
 

@@ -6,11 +6,11 @@ using PersonalizationBench.Runner.Studies;
 
 namespace PersonalizationBench.Runner.Results;
 
-/// <summary>One run of a study that measured something.</summary>
+/// <summary>One run of a study that had something to measure.</summary>
 /// <param name="Started">UTC, ISO 8601.</param>
-/// <param name="Finished">UTC, ISO 8601; the last cell's end.</param>
-/// <param name="Measured">Cells measured in it.</param>
-public sealed record Invocation(string CommandLine, string Started, string Finished, int Measured, RunEnvironment Environment);
+/// <param name="Finished">UTC, ISO 8601; null while it runs, and for good where it was killed.</param>
+/// <param name="Measured">Cells measured in it; null likewise.</param>
+public sealed record Invocation(string CommandLine, DateTimeOffset Started, DateTimeOffset? Finished, int? Measured, RunEnvironment Environment);
 
 /// <summary><c>manifest.json</c>: the study as resolved, and every run that measured some of it.</summary>
 public static class Manifest
@@ -27,12 +27,15 @@ public static class Manifest
         NewLine = "\n",
     };
 
-    /// <summary>Writes it, keeping the runs that stand in it already unless <paramref name="isFresh"/>.</summary>
+    /// <summary>Writes it, keeping the runs that stand in it already unless <paramref name="isFresh"/>. The run that stands
+    /// last in it is replaced if it began at the same time: it is the same one, further on.</summary>
     public static void Write(string folder, StudyPlan plan, Invocation invocation, bool isFresh, FileWriter? write = null)
     {
         var path = Path.Combine(folder, Manifest.FileName);
         var invocations = isFresh ? [] : Earlier(path);
-        invocations.Add(JsonSerializer.SerializeToNode(invocation, Json));
+        var entry = JsonSerializer.SerializeToNode(invocation, Json)!;
+        if (invocations.LastOrDefault()?["started"]?.ToJsonString() == entry["started"]!.ToJsonString()) invocations.RemoveAt(invocations.Count - 1);
+        invocations.Add(entry);
         var text = Resolve(plan, invocations).ToJsonString(Json) + "\n";
         (write ?? AtomicFile.Write)(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
     }

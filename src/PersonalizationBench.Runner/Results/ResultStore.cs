@@ -61,6 +61,9 @@ public sealed partial class ResultStore : IDisposable
         }
     }
 
+    /// <summary>Cells committed by this run.</summary>
+    public int Committed { get; private set; }
+
     /// <summary>Whether a cell has been measured and gave a result.</summary>
     public bool IsDone(Cell cell) => _published.TryGetValue(cell.Key, out var published) && published.Result.IsOk;
 
@@ -74,6 +77,7 @@ public sealed partial class ResultStore : IDisposable
         var stamped = Stamp(cell, result);
         _journal.Write(stamped);
         Add(stamped);
+        Committed++;
         _isBehind = true;
         if (_clock.GetElapsedTime(_lastPublished) >= _publishing / PublishingShare) Publish();
     }

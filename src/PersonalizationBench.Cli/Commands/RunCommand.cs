@@ -1,0 +1,85 @@
+using System.CommandLine;
+using PersonalizationBench.Cli.Output;
+using PersonalizationBench.Reporting;
+using PersonalizationBench.Runner.Execution;
+using PersonalizationBench.Runner.Progress;
+using PersonalizationBench.Runner.Results;
+using PersonalizationBench.Runner.Studies;
+
+namespace PersonalizationBench.Cli.Commands;
+
+/// <summary><c>pbench run FILE</c>: validate, measure what is missing, analyse, draw.</summary>
+internal static class RunCommand
+{
+    private const int SomeFailed = 1;
+
+    public static Command Create(Workbench bench)
+    {
+        var file = new Argument<string>("FILE") { Description = "A study, such as experiments/quickstart.yaml" };
+        var results = new Option<string?>("--results") { Description = "Folder that the study's own folder goes into (default: results of the repository)" };
+        var fresh = new Option<bool>("--fresh") { Description = "Forget earlier results of this study" };
+        var command = new Command("run", "Run a study; what was measured before is skipped") { file, results, fresh };
+        command.SetAction((parse, cancellation) => Task.FromResult(
+            Run(bench, ValidateCommand.Plan(bench, parse.GetRequiredValue(file)), parse.GetValue(results) ?? bench.ResultsFolder, parse.GetValue(fresh), cancellation)));
+        return command;
+    }
+
+    private static int Run(Workbench bench, StudyPlan plan, string resultsFolder, bool isFresh, CancellationToken cancellation)
+    {
+        var folder = Path.Combine(resultsFolder, plan.Name);
+        StudyOutcome outcome;
+        using (var store = ResultStore.Open(folder, plan, bench.Clock, isFresh))
+        {
+            outcome = Measure(bench, plan, store, isFresh, cancellation);
+        }
+        if (outcome.Failed.Count < plan.Cells.Count) ReportCommand.Write(bench, folder);
+        foreach (var (cell, result) in outcome.Failed) bench.Error.WriteLine($"pbench: {result.Run.Status}: {cell.Name} on {cell.Base.Name}: {result.Run.Error}");
+        return outcome.Failed.Count > 0 ? SomeFailed : 0;
+    }
+
+    private static StudyOutcome Measure(Workbench bench, StudyPlan plan, ResultStore store, bool isFresh, CancellationToken cancellation)
+    {
+        var executor = new CellExecutor(new PhaseMeter(bench.Clock, new ProcessPeakMemory(), new DevicePeakMemory(plan.File.Spec.Device)), new HeldOut(bench.Strategies));
+        var runner = new StudyRunner(bench.Bases, executor, bench.Clock);
+        if (plan.Cells.All(store.IsDone)) return runner.Run(plan, store, new PlainProgress(bench.Output), cancellation);
+
+        var invocation = new Invocation(CommandLine(), bench.Clock.GetUtcNow(), null, null, RunEnvironment.Capture(bench.Libtorch()));
+        Manifest.Write(store.Folder, plan, invocation, isFresh);
+        try
+        {
+            return bench.IsTerminal
+                ? LiveProgress.Run(bench.Output, observer => runner.Run(plan, store, observer, cancellation))
+                : runner.Run(plan, store, new PlainProgress(bench.Output), cancellation);
+        }
+        finally
+        {
+            Manifest.Write(store.Folder, plan, invocation with { Finished = bench.Clock.GetUtcNow(), Measured = store.Committed }, isFresh: false);
+        }
+    }
+
+    private static string CommandLine() => string.Join(' ', Environment.GetCommandLineArgs().Skip(1).Prepend("pbench"));
+}
+
+/// <summary><c>pbench report DIR</c>: tables and figures from results that are there.</summary>
+internal static class ReportCommand
+{
+    public static Command Create(Workbench bench)
+    {
+        var folder = new Argument<string>("DIR") { Description = "Results of a study, such as results/quickstart" };
+        var command = new Command("report", "Draw figures and write report.html from results") { folder };
+        command.SetAction(parse => Write(bench, parse.GetRequiredValue(folder)));
+        return command;
+    }
+
+    /// <summary>Writes the report, prints its table, and says where everything is.</summary>
+    public static void Write(Workbench bench, string folder)
+    {
+        var results = ReportWriter.Write(folder);
+        ResultTable.Print(results.Table(), bench.Output, bench.IsTerminal);
+        foreach (var name in (string[])[ResultStore.RunsFile, ResultStore.ProbesFile, Manifest.FileName, "figures", "report.html"])
+        {
+            var path = Path.Combine(folder, name);
+            if (Path.Exists(path)) bench.Output.WriteLine(Workbench.Shown(path));
+        }
+    }
+}

@@ -1,0 +1,29 @@
+using System.Globalization;
+using PersonalizationBench.Core;
+using PersonalizationBench.Evaluation.Metrics;
+using PersonalizationBench.Models;
+
+namespace PersonalizationBench.Cli.Pretraining;
+
+/// <summary>Asks a base in training what it can do by now.</summary>
+internal sealed class Examiner(int questions, int maxAnswerTokens, int stopId)
+{
+    /// <summary>Share of right answers by exam; questions evenly spread where there are more than wanted.</summary>
+    public IReadOnlyDictionary<string, double> Hold(IBaseModel model, IReadOnlyList<Exam> exams, CancellationToken cancellation)
+    {
+        var asked = exams.SelectMany(e => Some(e.Questions).Select(q => (e.Name, Question: q))).ToList();
+        var requests = asked.ConvertAll(a => new GenerationRequest(TextEncoding.Prompt(model.Tokenizer, a.Question.Prompt), maxAnswerTokens) { StopIds = [stopId, model.Tokenizer.EndOfText] });
+        var answers = model.Generate(requests, CostMeter.Unread(), cancellation);
+        return asked.Zip(answers, (a, g) => (a.Name, Score: ExactMatch.Score(model.Tokenizer.Decode(g.Tokens), [a.Question.Gold])))
+            .GroupBy(s => s.Name).ToDictionary(g => g.Key, g => g.Average(s => s.Score));
+    }
+
+    public static string Show(IReadOnlyDictionary<string, double> scores) =>
+        string.Join(", ", scores.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Key} {s.Value:0.00}")));
+
+    private IEnumerable<ExamQuestion> Some(IReadOnlyList<ExamQuestion> all)
+    {
+        var count = Math.Min(questions, all.Count);
+        for (var i = 0; i < count; i++) yield return all[(int)((long)i * all.Count / count)];
+    }
+}

@@ -1,0 +1,134 @@
+using System.ComponentModel.DataAnnotations;
+using PersonalizationBench.Core;
+using PersonalizationBench.Data.World;
+using PersonalizationBench.Data.Yaml;
+using PersonalizationBench.Models;
+
+namespace PersonalizationBench.Cli.Pretraining;
+
+/// <summary>A base to be trained, as its file in <c>experiments/pretrain</c> says it.</summary>
+public sealed record PretrainSpec
+{
+    /// <summary>The name; the file's own, too.</summary>
+    public required string Base { get; init; }
+
+    public required ModelSpec Model { get; init; }
+
+    /// <summary>world: the words of the synthetic world, and bytes for the rest.</summary>
+    [AllowedValues("world", ErrorMessage = "expected world")]
+    public string Tokenizer { get; init; } = "world";
+
+    public Precision Precision { get; init; } = Precision.Auto;
+
+    [AllowedValues("auto", "cpu", "cuda", ErrorMessage = "expected auto, cpu or cuda")]
+    public string Device { get; init; } = "auto";
+
+    public long Seed { get; init; }
+
+    public OptimizerSpec Optimizer { get; init; } = new();
+
+    /// <summary>Corpus settings of the first stage, where it does not give others.</summary>
+    public YamlSection? Corpus { get; init; }
+
+    [MinLength(1, ErrorMessage = "expected at least one stage")]
+    public required IReadOnlyList<StageSpec> Stages { get; init; }
+
+    public EvaluateSpec Evaluate { get; init; } = new();
+
+    /// <summary>The base's folder (default: <c>datasets/bases/BASE</c>).</summary>
+    public string? Output { get; init; }
+
+    /// <exception cref="PbenchException">Unreadable, not strict YAML, or a name that is not the file's.</exception>
+    public static PretrainSpec Read(string path)
+    {
+        var section = StrictYaml.ReadFile(path);
+        var spec = StrictYaml.Bind<PretrainSpec>(section);
+        var name = Path.GetFileNameWithoutExtension(path);
+        return spec.Base == name ? spec : throw PbenchException.At(path, section.LineOf("base"), $"base: the base is called '{spec.Base}' and the file '{name}'; expected one name");
+    }
+
+    /// <summary>Every stage's corpus: what a stage does not give is as in the stage before it.</summary>
+    public IReadOnlyList<WorldCorpusOptions> Corpora()
+    {
+        var empty = new YamlSection("", 1, "corpus", YamlKind.Mapping);
+        var above = Corpus ?? empty;
+        return [.. Stages.Select(stage =>
+        {
+            above = stage.Corpus?.Over(above) ?? above;
+            return StrictYaml.Bind<WorldCorpusOptions>(above);
+        })];
+    }
+}
+
+/// <summary>The shape of a Llama; the vocabulary is the tokenizer's.</summary>
+public sealed record ModelSpec
+{
+    [Range(1, 1 << 16)] public required int Dimension { get; init; }
+    [Range(1, 1 << 10)] public required int Layers { get; init; }
+    [Range(1, 1 << 10)] public required int Heads { get; init; }
+
+    /// <summary>Default: as many as <see cref="Heads"/>.</summary>
+    [Range(1, 1 << 10)] public int? KvHeads { get; init; }
+
+    [Range(1, 1 << 18)] public required int Hidden { get; init; }
+    [Range(2, 1 << 20)] public required int Context { get; init; }
+    public double RopeTheta { get; init; } = 10000;
+
+    /// <summary>The output projection is the embedding.</summary>
+    public bool Tied { get; init; } = true;
+
+    public LlamaConfig ToConfig(int vocabulary) => new(vocabulary, Dimension, Layers, Heads, KvHeads ?? Heads, Hidden, Context, RopeTheta, TiedHead: Tied);
+}
+
+/// <summary>AdamW's settings.</summary>
+public sealed record OptimizerSpec
+{
+    [Range(0.0, 1.0)] public double Beta1 { get; init; } = 0.9;
+    [Range(0.0, 1.0)] public double Beta2 { get; init; } = 0.95;
+    [Range(0.0, 10.0)] public double WeightDecay { get; init; } = 0.1;
+    [Range(1e-6, 1e6)] public double ClipNorm { get; init; } = 1;
+}
+
+/// <summary>A stretch of training.</summary>
+public sealed record StageSpec
+{
+    public required string Name { get; init; }
+    [Range(1, int.MaxValue)] public required int Steps { get; init; }
+
+    /// <summary>Sequences of a step; or <see cref="BatchTokens"/>.</summary>
+    [Range(1, 1 << 20)] public int? Batch { get; init; }
+
+    /// <summary>Tokens of a step.</summary>
+    [Range(1, 1 << 26)] public int? BatchTokens { get; init; }
+
+    [Range(1e-9, 1.0)] public required double LearningRate { get; init; }
+    [Range(0.0, 1.0)] public double? FinalLearningRate { get; init; }
+    public LearningRateSchedule Schedule { get; init; } = LearningRateSchedule.Constant;
+    [Range(0, int.MaxValue)] public int WarmupSteps { get; init; }
+
+    /// <summary>Ends the stage before its last step.</summary>
+    public UntilSpec? Until { get; init; }
+
+    /// <summary>Bound once what it inherits is known.</summary>
+    public YamlSection? Corpus { get; init; }
+}
+
+/// <summary>An exam passed.</summary>
+public sealed record UntilSpec
+{
+    public required string Exam { get; init; }
+    [Range(0.0, 1.0)] public required double Accuracy { get; init; }
+}
+
+/// <summary>How often the exams are held, and how much is asked.</summary>
+public sealed record EvaluateSpec
+{
+    /// <summary>Steps between two.</summary>
+    [Range(1, int.MaxValue)] public int Every { get; init; } = 500;
+
+    /// <summary>Most questions of an exam.</summary>
+    [Range(1, 1 << 16)] public int Questions { get; init; } = 64;
+
+    [Range(1, int.MaxValue)] public int LogEvery { get; init; } = 50;
+    [Range(1, int.MaxValue)] public int CheckpointEvery { get; init; } = 1000;
+}

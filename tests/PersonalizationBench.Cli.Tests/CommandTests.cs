@@ -1,0 +1,142 @@
+using System.Text.RegularExpressions;
+using PersonalizationBench.Cli.Tests.Fakes;
+using PersonalizationBench.Core;
+using PersonalizationBench.Core.Csv;
+
+namespace PersonalizationBench.Cli.Tests;
+
+public sealed partial class CommandTests : IDisposable
+{
+    private readonly Desk _desk = new();
+
+    private string Study => _desk.Write("experiments/colours.yaml", Desk.Study);
+
+    public void Dispose() => _desk.Dispose();
+
+    [Fact]
+    public async Task A_study_that_may_run_is_counted()
+    {
+        Assert.Equal(0, await _desk.Run("validate", Study));
+        Assert.Equal("experiments/colours.yaml: 4 cells: 1 bases, 1 datasets, 4 strategies (0 of them trained, 5 seeds each)\n", _desk.Output);
+    }
+
+    [Fact]
+    public async Task A_study_that_may_not_run_is_told_with_its_place_and_exit_code_2()
+    {
+        var path = _desk.Write("experiments/colours.yaml", Desk.Study.Replace("- type: oracle", "- type: oracel", StringComparison.Ordinal));
+        Assert.Equal(2, await _desk.Run("run", path));
+        Assert.Equal("pbench: experiments/colours.yaml:8: strategies[2].type: unknown strategy 'oracel'; did you mean 'oracle'?\n", _desk.Error);
+        Assert.Equal("", _desk.Output);
+        Assert.False(Directory.Exists(Path.Combine(_desk.Folder, "results")));
+    }
+
+    [Fact]
+    public async Task A_rank_above_the_smallest_dimension_is_refused()
+    {
+        var path = _desk.Write("experiments/colours.yaml", Desk.Study + "\n  - type: lora\n    rank: 16\n");
+        Assert.Equal(2, await _desk.Run("validate", path));
+        Assert.Contains("colours.yaml:11: lora on tiny:", _desk.Error, StringComparison.Ordinal);
+        Assert.Contains("16", _desk.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Verbose_shows_where_an_error_comes_from()
+    {
+        Assert.Equal(2, await _desk.Run("validate", "nowhere.yaml", "--verbose"));
+        Assert.StartsWith("pbench: nowhere.yaml: could not be read: there is no such file\n", _desk.Error, StringComparison.Ordinal);
+        Assert.Contains("   at ", _desk.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Wrong_usage_has_exit_code_2()
+    {
+        Assert.Equal(2, await _desk.Run("rnu", Study));
+        Assert.Equal(2, await _desk.Run("run"));
+        Assert.Equal(2, await _desk.Run("generate", "tiny", "--greedy", "--tokens", "many"));
+        Assert.Contains("rnu", _desk.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_run_prints_progress_table_and_paths_and_a_second_one_skips_all()
+    {
+        Assert.Equal(0, await _desk.Run("run", Study));
+        Golden.Check("run.txt", Times().Replace(_desk.Output, "#"));
+        Assert.Equal("", _desk.Error);
+        var runs = RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "results", "colours", "runs.csv"));
+        Assert.Equal(["none", "majority", "oracle", "majority"], runs.Select(r => r.Strategy));
+        Assert.All(runs, r => Assert.True(r.PeakRssAnswerBytes is null or > 1 << 20));
+
+        var before = File.ReadAllText(Path.Combine(_desk.Folder, "results", "colours", "runs.csv"));
+        Assert.Equal(0, await _desk.Run("run", Study));
+        Assert.Contains("4 of 4 cells are measured already\n", _desk.Output, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllText(Path.Combine(_desk.Folder, "results", "colours", "runs.csv")));
+        Assert.Equal(0, await _desk.Run("report", Path.Combine(_desk.Folder, "results", "colours")));
+    }
+
+    [Fact]
+    public async Task Failed_cells_are_named_and_the_exit_code_is_1()
+    {
+        var path = _desk.Write("experiments/colours.yaml", Desk.Study.Replace("[tiny]", "[broken, tiny]", StringComparison.Ordinal));
+        Assert.Equal(1, await _desk.Run("run", path, "--results", Path.Combine(_desk.Folder, "elsewhere")));
+        Assert.Contains("pbench: failed: none on broken: model.safetensors: ends before its tensors do\n", _desk.Error, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(_desk.Folder, "elsewhere", "colours", "report.html")));
+    }
+
+    [Fact]
+    public async Task A_cancelled_run_has_exit_code_130_and_keeps_what_it_has()
+    {
+        _desk.CancelsOnLoad = true;
+        Assert.Equal(130, await _desk.Run("run", Study));
+        Assert.Equal("pbench: stopped; the same command goes on from here\n", _desk.Error);
+        Assert.True(File.Exists(Path.Combine(_desk.Folder, "results", "colours", "runs.csv")));
+    }
+
+    [Fact]
+    public async Task List_names_what_a_study_may_name()
+    {
+        _ = Study;
+        _desk.Write("experiments/spoilt.yaml", "a: [");
+        Assert.Equal(0, await _desk.Run("list"));
+        Golden.Check("list.txt", _desk.Output);
+    }
+
+    [Fact]
+    public async Task Data_are_listed_shown_and_fetched()
+    {
+        const string Hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        _desk.Write("datasets/letters/dataset.yaml", $"name: letters\nloader: none\nlicence: MIT\nfiles:\n  - {{ path: letters/a.txt, origin: made up, bytes: 5, sha256: {Hello} }}\n");
+        Assert.Equal(0, await _desk.Run("data", "list"));
+        Assert.StartsWith("letters       0 of 1 files here, 5 bytes  (MIT)", _desk.Output, StringComparison.Ordinal);
+        _desk.Write("mine/a.txt", "hello");
+        Assert.Equal(0, await _desk.Run("data", "fetch", "letters", "--from", Path.Combine(_desk.Folder, "mine")));
+        Assert.EndsWith("letters/a.txt: copied\n", _desk.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await _desk.Run("data", "show", "colours"));
+        Assert.Contains("# u0 (Name u0): 1 documents, 1 probes\n\n## d1, note\ni like red .\n\n? p1, recall: what do i like ?\n= red\n", _desk.Output, StringComparison.Ordinal);
+        Assert.Equal(2, await _desk.Run("data", "show", "colors"));
+        Assert.Equal(2, await _desk.Run("data", "fetch", "leters"));
+        Assert.Contains("did you mean 'letters'?", _desk.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_a_base_says_is_printed_as_it_is()
+    {
+        Assert.Equal(0, await _desk.Run("generate", "tiny", "--greedy", "--tokens", "2", "--prompt", "my "));
+        Assert.Equal("my re", _desk.Output);
+        Assert.Equal(2, await _desk.Run("generate", "tiny"));
+        Assert.Equal("pbench: generate: expected --greedy: there is no sampling\n", _desk.Error);
+    }
+
+    [SkippableFact]
+    public async Task The_story_of_stories260K_is_the_reference_programs()
+    {
+        var here = Workbench.OfThisMachine();
+        var story = here.Files.Locate("weights/llama2c/stories260K.greedy200.txt");
+        Skip.If(story is null || here.Files.Locate("weights/llama2c/stories260K.bin") is null, "weights/llama2c is not in the data folder (PBENCH_DATA)");
+        using var output = new StringWriter();
+        Assert.Equal(0, await PbenchApp.RunAsync(["generate", "stories260K", "--greedy", "--tokens", "200"], here with { Output = output, IsTerminal = false }, CancellationToken.None));
+        Assert.Equal(await File.ReadAllTextAsync(story!), output.ToString());
+    }
+
+    [GeneratedRegex(@"\d+\.\d s|ETA \d\d:\d\d")]
+    private static partial Regex Times();
+}

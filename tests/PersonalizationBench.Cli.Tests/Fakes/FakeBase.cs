@@ -1,0 +1,63 @@
+using System.Text;
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Cli.Tests.Fakes;
+
+/// <summary>A base that answers every question with the same word, without libtorch.</summary>
+internal sealed class FakeBase : IBaseModel
+{
+    public static BaseInfo Known { get; } = new("tiny", "llama", "digest-of-tiny", 1000, 512, new Dictionary<string, int> { ["q_proj"] = 8, ["v_proj"] = 8 });
+
+    public BaseInfo Info { get; } = Known with { Precision = "float32", Device = "cpu" };
+
+    public ITokenizer Tokenizer { get; } = new ByteTokenizer();
+
+    public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) =>
+        [.. requests.Select(r => new Generation(Tokenizer.Encode("red")[..Math.Min(3, r.MaxNewTokens)]))];
+
+    public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) =>
+        [.. requests.Select(r => -(double)r.Continuation.Length)];
+
+    public void Dispose()
+    {
+    }
+
+    private sealed class ByteTokenizer : ITokenizer
+    {
+        public int VocabularySize => 258;
+
+        public int BeginOfText => 256;
+
+        public int EndOfText => 257;
+
+        public int[] Encode(string text) => [.. Encoding.UTF8.GetBytes(text).Select(b => (int)b)];
+
+        public string Decode(ReadOnlySpan<int> ids)
+        {
+            var bytes = new List<byte>();
+            foreach (var id in ids)
+            {
+                if (id < 256) bytes.Add((byte)id);
+            }
+            return Encoding.UTF8.GetString([.. bytes]);
+        }
+    }
+}
+
+internal sealed class FakeBases(Action onLoad) : IBaseCatalog
+{
+    public IReadOnlyList<string> Names { get; } = ["tiny", "absent", "broken"];
+
+    public BaseInfo Describe(string name) => name switch
+    {
+        "tiny" => FakeBase.Known,
+        "broken" => FakeBase.Known with { Name = name, Digest = "broken" },
+        _ => throw new PbenchException($"base '{name}': its file is not there"),
+    };
+
+    public IBaseModel Load(string name, Precision precision, string device)
+    {
+        onLoad();
+        return name == "tiny" ? new FakeBase() : throw new PbenchException("model.safetensors: ends before its tensors do");
+    }
+}

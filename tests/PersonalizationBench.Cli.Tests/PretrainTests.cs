@@ -1,0 +1,67 @@
+using PersonalizationBench.Cli.Pretraining;
+using PersonalizationBench.Cli.Tests.Fakes;
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Cli.Tests;
+
+public sealed class PretrainTests : IDisposable
+{
+    private const string Small = """
+        base: small
+        model: { dimension: 16, layers: 1, heads: 2, kv_heads: 1, hidden: 32, context: 512 }
+        precision: float32
+        device: cpu
+        evaluate: { every: 2, questions: 1, log_every: 1 }
+        corpus: { max_documents: 2, questions: 2, statement_forms: 1 }
+        stages:
+          - { name: narrow, steps: 2, batch: 1, learning_rate: 1e-3, until: { exam: evidence in prompt, accuracy: 1 } }
+          - { name: wide, steps: 1, batch_tokens: 100, learning_rate: 1e-3, schedule: cosine, corpus: { statement_forms: 2 } }
+        """;
+
+    private readonly Desk _desk = new();
+
+    public void Dispose() => _desk.Dispose();
+
+    [Fact]
+    public void A_stage_inherits_the_corpus_of_the_stage_before_it()
+    {
+        var corpora = PretrainSpec.Read(_desk.Write("small.yaml", Small + "\n  - { name: same, steps: 1, batch: 1, learning_rate: 1e-3 }\n")).Corpora();
+        Assert.Equal([(2, 1), (2, 2), (2, 2)], corpora.Select(c => (c.MaxDocuments, c.StatementForms)));
+    }
+
+    [Theory]
+    [InlineData("base: small", "base: smal", "small.yaml:1: base: the base is called 'smal' and the file 'small'; expected one name")]
+    [InlineData("statement_forms: 2", "statment_forms: 2", "small.yaml:9: unknown key 'statment_forms' in stages[1].corpus; did you mean 'statement_forms'?")]
+    [InlineData("heads: 2,", "heads: two,", "small.yaml:2: model.heads: expected a whole number, found 'two'")]
+    [InlineData("schedule: cosine", "schedule: cosin", "small.yaml:9: stages[1].schedule: unknown value 'cosin'; did you mean 'cosine'?")]
+    public async Task What_is_wrong_is_told_with_its_place(string right, string wrong, string message)
+    {
+        Assert.Equal(2, await _desk.Run("pretrain", _desk.Write("small.yaml", Small.Replace(right, wrong, StringComparison.Ordinal))));
+        Assert.Equal($"pbench: {message}\n", _desk.Error);
+    }
+
+    [Fact]
+    public async Task An_exam_that_does_not_exist_is_refused()
+    {
+        Assert.Equal(2, await _desk.Run("pretrain", _desk.Write("small.yaml", Small.Replace("evidence in prompt", "evidence", StringComparison.Ordinal))));
+        Assert.StartsWith("pbench: stage narrow: until: unknown exam 'evidence'; expected one of evidence in prompt,", _desk.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_base_is_trained_examined_and_written()
+    {
+        Assert.Equal(0, await _desk.Run("pretrain", _desk.Write("small.yaml", Small)));
+        Assert.Contains("narrow, step 2: evidence in prompt ", _desk.Output, StringComparison.Ordinal);
+        foreach (var name in (string[])["config.json", "model.safetensors", "tokenizer.json", "provenance.json"])
+            Assert.True(File.Exists(Path.Combine(_desk.Folder, "datasets", "bases", "small", name)), name);
+        Assert.Equal("small", new Models.BaseCatalog(_desk.Bench.BasesFolder, null).Describe("small").Name);
+    }
+
+    [Fact]
+    public void An_answer_counts_where_it_is_the_gold_one()
+    {
+        var exams = new[] { new Exam("colours", [new ExamQuestion("what ?", "red"), new ExamQuestion("what ?", "green")]), new Exam("short", [new ExamQuestion("what ?", "Red.")]) };
+        var scores = new Examiner(questions: 64, maxAnswerTokens: 8, stopId: 10).Hold(new FakeBase(), exams, CancellationToken.None);
+        Assert.Equal("colours 0.50, short 1.00", Examiner.Show(scores));
+    }
+}
