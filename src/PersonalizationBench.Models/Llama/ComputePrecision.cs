@@ -6,7 +6,8 @@ namespace PersonalizationBench.Models;
 /// <summary>The rule of <see cref="Precision.Auto"/>.</summary>
 public static class ComputePrecision
 {
-    /// <summary>Below this width f32 is as fast as bf16 and exact.</summary>
+    /// <summary>Below this width f32 is faster, beside being exact. Measured in training, 4 layers, vocabulary 2,048, two cores
+    /// with AMX: width 64 f32 9,600 against 8,100 tokens/s; width 96 6,700 against 8,200.</summary>
     public const int SmallestBFloat16Dimension = 96;
 
     /// <summary>With auto: bf16 where the device is fast at it and the model wide enough to gain, else f32.</summary>

@@ -59,7 +59,8 @@ internal static class Kernels
     {
         if (groups == 1) return [TorchExtras.Norm(gradients)];
         var squares = gradients.Select(g => g.to(ScalarType.Float32).reshape(groups, -1).square().sum(1)).ToList();
-        return [.. stack(squares).sum(0).sqrt().cpu().data<float>().ToArray().Select(n => (double)n)];
+        // Dimensions as a list: a plain 0 would be taken for an element type.
+        return [.. stack(squares).sum([0]).sqrt().cpu().data<float>().ToArray().Select(n => (double)n)];
     }
 
     /// <summary>True where bf16 products are faster than f32 ones: any GPU, and processors that have them in hardware.</summary>

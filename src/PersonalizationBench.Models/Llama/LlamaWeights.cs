@@ -127,7 +127,11 @@ public sealed class LlamaWeights : IDisposable
     private LlamaParameters Cloned(LlamaParameters parameters)
     {
         var byName = parameters.Stored.ToDictionary(s => s.Name, s => s.Tensor);
-        return new LlamaParameters(Config, (name, _) => byName[name].detach().clone());
+        return new LlamaParameters(Config, (name, _) =>
+        {
+            using var plain = byName[name].detach();
+            return plain.clone();
+        });
     }
 
     private static LlamaParameters CopiesOf(LlamaConfig config, LlamaParameters masters, ScalarType type)
