@@ -1,0 +1,128 @@
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Models.Tests;
+
+public sealed class AdapterTrainerTests
+{
+    private static readonly LoraOptions Lora = new() { Rank = 2, Alpha = 4 };
+    private static readonly AdapterTrainingOptions Options = new() { Steps = 12, BatchSequences = 3, LearningRate = 5e-3, ClipNorm = 0.5, WeightDecay = 0.01, Seed = 4 };
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.BFloat16)]
+    public void Batched_is_one_by_one(Precision precision)
+    {
+        using var loaded = TinyModels.Load(precision: precision, gain: 3);
+        var corpora = Corpora(loaded.Config, 5);
+        using var together = Bank(loaded.Config, 5);
+        var batched = AdapterTrainer.Train(loaded, together, corpora, Options, CostMeter.Unread(), default);
+        foreach (var corpus in corpora)
+        {
+            using var alone = Bank(loaded.Config, 1);
+            alone.Initialise(0, corpus.Slot);
+            var single = AdapterTrainer.Train(loaded, alone, [corpus with { Slot = 0 }], Options, CostMeter.Unread(), default)[0];
+            Assert.Equal(single.Tokens, batched[corpus.Slot].Tokens);
+            Assert.All(single.Losses.Zip(batched[corpus.Slot].Losses), p => Assert.True(Math.Abs(p.First - p.Second) <= 1e-3 * p.First, $"slot {corpus.Slot}: {p}"));
+        }
+    }
+
+    [Fact]
+    public void An_update_leaves_every_other_slot_as_it_was()
+    {
+        using var loaded = TinyModels.Load(gain: 3);
+        using var bank = AdapterBankTests.Filled(loaded.Config, 4, Lora);
+        var before = Digests(bank, loaded);
+        AdapterTrainer.Train(loaded, bank, [Corpora(loaded.Config, 4)[2]], Options, CostMeter.Unread(), default);
+        var after = Digests(bank, loaded);
+        Assert.NotEqual(before[2], after[2]);
+        Assert.Equal([before[0], before[1], before[3]], [after[0], after[1], after[3]]);
+    }
+
+    [Fact]
+    public void The_same_seed_gives_the_same_bytes_and_the_base_stays_as_it_is()
+    {
+        using var loaded = TinyModels.Load(gain: 3);
+        using var fresh = TinyModels.Load(gain: 3);
+        var digests = Enumerable.Range(0, 2).Select(_ =>
+        {
+            using var bank = Bank(loaded.Config, 3);
+            AdapterTrainer.Train(loaded, bank, Corpora(loaded.Config, 3), Options, CostMeter.Unread(), default);
+            return string.Join(' ', Digests(bank, loaded));
+        }).ToList();
+        Assert.Equal(digests[0], digests[1]);
+        Assert.All(loaded.Weights.Export().Zip(fresh.Weights.Export()), p => Assert.True(p.First.Bytes.Span.SequenceEqual(p.Second.Bytes.Span)));
+    }
+
+    [Fact]
+    public void Slots_that_train_for_different_times_in_several_groups_learn_as_they_do_alone()
+    {
+        using var loaded = TinyModels.Load(gain: 3);
+        List<SlotCorpus> corpora = [.. Enumerable.Range(0, 4).Select(s => Corpus(loaded.Config, s, texts: 2 + 2 * s))];
+        var options = Options with { Steps = null, Epochs = 4, MaxTokensPerStep = 100 };
+        using var together = Bank(loaded.Config, 4);
+        var batched = AdapterTrainer.Train(loaded, together, corpora, options, CostMeter.Unread(), default);
+        Assert.Equal([3, 6, 8, 11], batched.Select(b => b.Steps));
+        using var alone = Bank(loaded.Config, 4);
+        foreach (var corpus in corpora)
+        {
+            var single = AdapterTrainer.Train(loaded, alone, [corpus], options, CostMeter.Unread(), default)[0];
+            Assert.All(single.Losses.Zip(batched[corpus.Slot].Losses), p => Assert.Equal(p.First, p.Second, 1e-3 * p.First));
+        }
+    }
+
+    [Fact]
+    public void What_is_read_again_and_again_is_learned()
+    {
+        using var loaded = TinyModels.Load(gain: 3);
+        using var bank = Bank(loaded.Config, 2);
+        var meter = CostMeter.Unread();
+        var trained = AdapterTrainer.Train(loaded, bank, Corpora(loaded.Config, 2), Options with { Steps = 200, LearningRate = 2e-2, ClipNorm = 1 }, meter, default);
+        Assert.All(trained, t => Assert.True(t.Losses[^1] < 0.5 * t.Losses[0], $"{t.Losses[0]} -> {t.Losses[^1]}"));
+        Assert.Equal(trained.Sum(t => t.Tokens), meter.TrainedTokens);
+        Assert.True(meter.Flops > 0);
+    }
+
+    [Fact]
+    public void A_loss_that_is_no_number_names_slot_and_step_and_leaves_the_bank_as_it_was()
+    {
+        using var loaded = TinyModels.Load(gain: 3);
+        using var bank = Bank(loaded.Config, 2);
+        var before = Digests(bank, loaded);
+        var error = Assert.Throws<DivergedException>(() =>
+            AdapterTrainer.Train(loaded, bank, Corpora(loaded.Config, 2), Options with { LearningRate = 1e30, ClipNorm = 0, Warmup = 0 }, CostMeter.Unread(), default));
+        Assert.Contains("slot", error.Message, StringComparison.Ordinal);
+        Assert.Contains("step", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, Digests(bank, loaded));
+    }
+
+    [Fact]
+    public void Nothing_native_is_left_behind()
+    {
+        using var loaded = TinyModels.Load(precision: Precision.BFloat16);
+        Run();
+        var before = Torch.TorchExtras.LiveTensors;
+        Run();
+        Assert.Equal(before, Torch.TorchExtras.LiveTensors);
+
+        void Run()
+        {
+            using var bank = Bank(loaded.Config, 2);
+            AdapterTrainer.Train(loaded, bank, Corpora(loaded.Config, 2), Options with { Steps = 2 }, CostMeter.Unread(), default);
+        }
+    }
+
+    private static AdapterBank Bank(LlamaConfig config, int slots)
+    {
+        var bank = new AdapterBank(config, slots, Lora);
+        for (var slot = 0; slot < slots; slot++) bank.Initialise(slot, slot);
+        return bank;
+    }
+
+    private static SlotCorpus Corpus(LlamaConfig config, int slot, int texts) =>
+        new(slot, TinyModels.Texts(config.VocabularySize, texts, 100 + slot)) { Seed = 1000 + slot };
+
+    private static List<SlotCorpus> Corpora(LlamaConfig config, int slots) => [.. Enumerable.Range(0, slots).Select(s => Corpus(config, s, 4))];
+
+    private static List<string> Digests(AdapterBank bank, LoadedBase loaded) =>
+        [.. Enumerable.Range(0, bank.Slots).Select(s => bank.Export(s, loaded.Info).Digest())];
+}
