@@ -106,6 +106,46 @@ public class FusedTests
         }).QuickCheckThrowOnFailure();
 
     [Theory]
+    [InlineData(2, 1, 2, 1, 16)]
+    [InlineData(1, 5, 4, 2, 32)]
+    [InlineData(2, 32, 2, 2, 32)]
+    [InlineData(3, 33, 6, 2, 48)]
+    [InlineData(2, 100, 4, 1, 64)]
+    [InlineData(1, 257, 2, 1, 128)]
+    [InlineData(1, 40, 3, 3, 80)]
+    public void CausalAttention_is_the_composed_one(long batch, long length, long heads, long groups, long width)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] inputs = [Random(1, batch, length, heads, width), Random(2, batch, length, groups, width), Random(3, batch, length, groups, width)];
+        Compare(ScalarType.BFloat16, x => TorchExtras.CausalAttention(x[0], x[1], x[2]), inputs);
+        Compare(ScalarType.Float32, x => TorchExtras.CausalAttention(x[0], x[1], x[2]), inputs);
+        Tensor lengths = randint(0, length + 1, [batch]);
+        Compare(ScalarType.BFloat16, x => TorchExtras.CausalAttention(x[0], x[1], x[2], lengths), inputs);
+        // Slices of one packed projection: rows lie apart.
+        Tensor packed = Random(4, batch, length, heads + 2 * groups, width);
+        Compare(
+            ScalarType.BFloat16,
+            x => TorchExtras.CausalAttention(x[0].narrow(2, 0, heads), x[0].narrow(2, heads, groups), x[0].narrow(2, heads + groups, groups)),
+            packed);
+    }
+
+    [Fact]
+    public void CausalAttention_does_not_see_the_future_nor_disturb_products_beside_it()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor q = Random(1, 2, 64, 4, 32).to(ScalarType.BFloat16), k = Random(2, 2, 64, 4, 32).to(ScalarType.BFloat16);
+        Tensor a = Random(3, 96, 128).to(ScalarType.BFloat16), product = a.matmul(a.t());
+        Tensor before = TorchExtras.CausalAttention(q, k, k);
+        // libtorch's own products use the same tile registers.
+        Assert.Equal(0, Distance(a.matmul(a.t()), product));
+        k[TensorIndex.Colon, 50] = zeros([2, 4, 32], ScalarType.BFloat16);
+        Tensor after = TorchExtras.CausalAttention(q, k, k);
+        Assert.Equal(0, Distance(after.narrow(1, 0, 50), before.narrow(1, 0, 50)));
+        Assert.NotEqual(0, Distance(after.narrow(1, 50, 14), before.narrow(1, 50, 14)));
+        Assert.ThrowsAny<Exception>(() => TorchExtras.CausalAttention(q, k.narrow(2, 0, 3), k.narrow(2, 0, 3)));
+    }
+
+    [Theory]
     [InlineData(ScalarType.Float32, false)]
     [InlineData(ScalarType.BFloat16, false)]
     [InlineData(ScalarType.Float32, true)]
@@ -132,6 +172,12 @@ public class FusedTests
             (expected * 2).backward();
             Assert.InRange(Distance(fused.grad!, composed.grad!), 0, Tolerance(type));
             Assert.False(losses.requires_grad);
+
+            Tensor plain = exact.clone().requires_grad_();
+            TorchExtras.CrossEntropy(plain, targets).Total.backward();
+            composed.grad = null;
+            nn.functional.cross_entropy(composed, targets, reduction: nn.Reduction.Sum).backward();
+            Assert.InRange(Distance(plain.grad!, composed.grad!), 0, Tolerance(type));
         }).QuickCheckThrowOnFailure();
 
     [Fact]

@@ -76,6 +76,7 @@ internal static unsafe partial class Bridge
     [LibraryImport(Library)] internal static partial int pb_rms_norm(nint input, nint weight, double epsilon, long* result);
     [LibraryImport(Library)] internal static partial int pb_rotary(nint input, nint cosine, nint sine, long* result);
     [LibraryImport(Library)] internal static partial int pb_swiglu(nint gate, nint up, long* result);
+    [LibraryImport(Library)] internal static partial int pb_attention(nint query, nint key, nint value, nint lengths, long* result);
     [LibraryImport(Library)] internal static partial void pb_keep_memory();
     [LibraryImport(Library)] internal static partial void pb_release_memory();
 

@@ -5,7 +5,7 @@
 #include <ATen/ops/sum.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "kernels.h"
+#include "attention.h"
 
 namespace pb {
 
@@ -15,6 +15,10 @@ using torch::autograd::variable_list;
 static bool learns(const at::Tensor& a, const at::Tensor& b = {}) {
   return at::GradMode::is_enabled() && (a.requires_grad() || (b.defined() && b.requires_grad()));
 }
+
+// An autograd function of libtorch 1.x takes no undefined tensor: an empty one stands for none.
+static at::Tensor or_empty(const at::Tensor& x, const at::Tensor& like) { return x.defined() ? x : at::empty({0}, like.options()); }
+static at::Tensor or_none(const at::Tensor& x) { return x.numel() ? x : at::Tensor(); }
 
 static at::Tensor rows_of(const at::Tensor& x) {
   auto flat = x.reshape({-1, x.size(-1)});
@@ -26,9 +30,9 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
       AutogradContext* context, const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& weights,
       const at::Tensor& losses, bool overwrite) {
     auto gradient = overwrite ? logits.detach() : at::empty_like(logits);
-    losses_of(logits, targets, weights, losses, gradient);
+    losses_of(logits, targets, or_none(weights), losses, gradient);
     context->saved_data["gradient"] = gradient;
-    return weighted_sum(losses, weights);
+    return weighted_sum(losses, or_none(weights));
   }
 
   static variable_list backward(AutogradContext* context, variable_list incoming) {
@@ -112,6 +116,26 @@ struct PackedSwiGlu : torch::autograd::Function<PackedSwiGlu> {
   }
 };
 
+// ---- causal attention ----
+
+struct Attention : torch::autograd::Function<Attention> {
+  static at::Tensor forward(
+      AutogradContext* context, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& lengths, const at::Tensor& normals) {
+    auto result = at::empty({q.size(0), q.size(1), q.size(2) * q.size(3)}, q.options());
+    attention_forward(q, k, v, or_none(lengths), result, normals);
+    context->save_for_backward({q, k, v, lengths, normals, result});
+    return result;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list incoming) {
+    auto saved = context->get_saved_variables();
+    auto q = saved[0], k = saved[1], v = saved[2];
+    auto dq = at::empty(q.sizes(), q.options()), dk = at::empty(k.sizes(), k.options()), dv = at::empty(v.sizes(), v.options());
+    attention_backward(q, k, v, or_none(saved[3]), saved[5], saved[4], incoming[0].contiguous(), dq, dk, dv);
+    return {dq, dk, dv, at::Tensor(), at::Tensor()};
+  }
+};
+
 }  // namespace pb
 
 using namespace pb;
@@ -129,7 +153,7 @@ PB_EXPORT int32_t pb_cross_entropy(void* logits, void* targets, void* weights, i
     if (w.defined()) w = w.detach().contiguous();
     auto each = at::empty({x.size(0)}, at::TensorOptions().dtype(at::kFloat));
     if (at::GradMode::is_enabled() && x.requires_grad()) {
-      *total = out(CrossEntropy::apply(x.contiguous(), t, w, each, overwrite != 0));
+      *total = out(CrossEntropy::apply(x.contiguous(), t, or_empty(w, each), each, overwrite != 0));
     } else {
       losses_of(x.contiguous(), t, w, each, {});
       *total = out(weighted_sum(each, w));
@@ -174,5 +198,33 @@ PB_EXPORT int32_t pb_swiglu(void* gate, void* up, int64_t* result) {
     TORCH_CHECK(!b.defined() || (a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type()), "gate ", a.sizes(), " and up must be alike");
     TORCH_CHECK(b.defined() || a.size(-1) % 2 == 0, "gate and up in one must be even in the last dimension, not ", a.sizes());
     *result = out(b.defined() ? SwiGlu::apply(a, b) : PackedSwiGlu::apply(a));
+  });
+}
+
+// Gives 0 for a result where the processor or the shape does not fit: the caller composes it.
+PB_EXPORT int32_t pb_attention(void* query, void* key, void* value, void* lengths, int64_t* result) {
+  return guarded([&] {
+    auto q = in(query), k = in(key), v = in(value), n = in(lengths);
+    TORCH_CHECK(
+        q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && k.size(0) == q.size(0) && k.size(1) == q.size(1) && k.size(3) == q.size(3) &&
+            k.size(2) > 0 && q.size(2) % k.size(2) == 0,
+        "query [B, T, H, d] with key and value [B, T, K, d], K dividing H, not ", q.sizes(), ", ", k.sizes(), " and ", v.sizes());
+    TORCH_CHECK(
+        !n.defined() || (n.scalar_type() == at::kLong && n.device().is_cpu() && n.dim() == 1 && n.size(0) == q.size(0)),
+        "lengths must be int64 [B] on the CPU");
+    *result = 0;
+    if (q.numel() == 0 || !attention_fits(q, k, v)) return;
+    for (auto* x : {&q, &k, &v}) {
+      if (x->stride(3) != 1) *x = x->contiguous();
+    }
+    if (n.defined()) n = n.contiguous();
+    auto normals = at::empty({q.size(0), q.size(2), q.size(1)}, q.options().dtype(at::kFloat));
+    if (learns(q, k) || learns(v)) {
+      *result = out(Attention::apply(q, k, v, or_empty(n, normals), normals));
+    } else {
+      auto plain = at::empty({q.size(0), q.size(1), q.size(2) * q.size(3)}, q.options());
+      attention_forward(q, k, v, n, plain, normals);
+      *result = out(std::move(plain));
+    }
   });
 }

@@ -13,8 +13,11 @@
 
 // One body, compiled for each level of the instruction set and chosen when the library is loaded:
 // a build may run on another machine than the one that made it.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define PB_CLONES __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
+// The levels are named by their features: "skylake-avx512" would mean that very processor and no later one.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#define PB_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#elif defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define PB_CLONES __attribute__((target_clones("avx512bw", "avx2", "default")))
 #else
 #define PB_CLONES
 #endif

@@ -1,0 +1,169 @@
+// AMX tile registers, and the layouts in which they want bfloat16 operands. A tile is 16 rows of 64 bytes:
+//   A (left):  16 rows x 32 bf16, row-major
+//   B (right): 16 pairs of rows x 16 columns, each pair side by side in one dword
+//   C (sum):   16 rows x 16 f32
+// C += A B in one instruction of 16 x 16 x 32 multiply-adds.
+#pragma once
+
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "kernels.h"
+
+#define PB_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,bmi2")))
+
+namespace pb {
+
+// The kernel gives the tiles' state to a process that asks for it.
+inline bool tiles_granted() {
+  static const bool granted = [] {
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;
+    uint32_t a = 7, b = 0, c = 0, d = 0;
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    bool bf16_tiles = (d >> 22) & 1, tiles = (d >> 24) & 1;
+    return bf16_tiles && tiles && __builtin_cpu_supports("avx512bf16") && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  }();
+  return granted;
+}
+
+struct alignas(64) TileConfig {
+  uint8_t palette = 0, start_row = 0, reserved[14] = {};
+  uint16_t bytes[16] = {};
+  uint8_t rows[16] = {};
+};
+
+// Configures this thread's tiles for as long as it lives, then puts back what was there: oneDNN uses them too.
+class Tiles {
+ public:
+  Tiles() {
+    TileConfig config;
+    config.palette = 1;
+    for (int i = 0; i < 8; i++) {
+      config.bytes[i] = 64;
+      config.rows[i] = 16;
+    }
+    __asm__ volatile("{sttilecfg %0|sttilecfg %0}" : "=m"(before_));
+    __asm__ volatile("{ldtilecfg %0|ldtilecfg %0}" : : "m"(config));
+  }
+  ~Tiles() { __asm__ volatile("{ldtilecfg %0|ldtilecfg %0}" : : "m"(before_)); }
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+
+ private:
+  TileConfig before_;
+};
+
+// Aligned memory of one thread, taken in pieces; it grows to the largest need and is kept.
+class Workspace {
+ public:
+  ~Workspace() { std::free(base_); }
+
+  void reserve(size_t bytes) {
+    at_ = 0;
+    if (bytes <= size_) return;
+    std::free(base_);
+    size_ = (bytes + 4095) / 4096 * 4096;
+    base_ = static_cast<char*>(std::aligned_alloc(4096, size_));
+    TORCH_CHECK(base_, "out of memory for ", size_, " bytes of workspace");
+  }
+
+  template <class T>
+  T* take(int64_t count) {
+    T* taken = reinterpret_cast<T*>(base_ + at_);
+    at_ += static_cast<size_t>(count * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
+    TORCH_CHECK(at_ <= size_, "a workspace of ", size_, " bytes is too small");
+    return taken;
+  }
+
+ private:
+  char* base_ = nullptr;
+  size_t size_ = 0, at_ = 0;
+};
+
+PB_INLINE uint32_t dword(const bf16* at) {
+  uint32_t value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+// Row-major copy [rows', width'], zero where the source [rows, width] ends.
+PB_AMX static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, int64_t width, int64_t rows_to, int64_t width_to, bf16* to) {
+  for (int64_t r = 0; r < rows_to; r++, to += width_to) {
+    int64_t copied = r < rows ? width : 0;
+    if (copied) std::memcpy(to, x + r * step, copied * sizeof(bf16));
+    std::memset(to + copied, 0, (width_to - copied) * sizeof(bf16));
+  }
+}
+
+// From row-major x [rows, width]: B tiles of x transposed (the sum runs along a row of x).
+// to[row tile of 16][step of 32 along the row][16][16] dwords
+PB_AMX static inline void pack_transposed(const bf16* x, int64_t rows, int64_t width, uint32_t* to) {
+  for (int64_t r = 0; r < rows; r += 16) {
+    for (int64_t k = 0; k < width; k += 32, to += 256) {
+      for (int64_t pair = 0; pair < 16; pair++) {
+        for (int64_t j = 0; j < 16; j++) to[pair * 16 + j] = dword(x + (r + j) * width + k + 2 * pair);
+      }
+    }
+  }
+}
+
+// From row-major x [rows, width]: B tiles of x itself (the sum runs down its rows).
+// to[row tile of 32][column tile of 16][16][16] dwords
+PB_AMX static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width, int64_t columns, uint32_t* to) {
+  for (int64_t r = 0; r < rows; r += 32) {
+    for (int64_t c = 0; c < columns; c += 16, to += 256) {
+      for (int64_t pair = 0; pair < 16; pair++) {
+        const bf16 *even = x + (r + 2 * pair) * width + c, *odd = even + width;
+#pragma omp simd
+        for (int64_t j = 0; j < 16; j++) to[pair * 16 + j] = even[j] | static_cast<uint32_t>(odd[j]) << 16;
+      }
+    }
+  }
+}
+
+// From row-major x [rows, width]: its transpose, row-major [columns, rows].
+PB_AMX static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, int64_t columns, bf16* to) {
+  for (int64_t r = 0; r < rows; r += 16) {
+    for (int64_t c = 0; c < columns; c++) {
+      for (int64_t i = 0; i < 16; i++) to[c * rows + r + i] = x[(r + i) * width + c];
+    }
+  }
+}
+
+// Sums of 32 x 32 in four tiles: C += A B over `steps` steps of 32. A: two row tiles `a_rows` elements apart, row-major
+// with `a_step` elements per row. B: two column tiles, `b_next` dwords from one step to the next.
+template <bool kAdd>
+PB_AMX static inline void multiply(
+    const bf16* a, int64_t a_step, const uint32_t* b0, const uint32_t* b1, int64_t b_next, int64_t steps, float* c, int64_t c_step) {
+  int64_t c_bytes = c_step * 4, a_bytes = a_step * 2;
+  if constexpr (kAdd) {
+    _tile_loadd(0, c, c_bytes);
+    _tile_loadd(1, c + 16, c_bytes);
+    _tile_loadd(2, c + 16 * c_step, c_bytes);
+    _tile_loadd(3, c + 16 * c_step + 16, c_bytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  for (int64_t s = 0; s < steps; s++) {
+    _tile_loadd(4, a + s * 32, a_bytes);
+    _tile_loadd(6, b0 + s * b_next, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b1 + s * b_next, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a + 16 * a_step + s * 32, a_bytes);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, c, c_bytes);
+  _tile_stored(1, c + 16, c_bytes);
+  _tile_stored(2, c + 16 * c_step, c_bytes);
+  _tile_stored(3, c + 16 * c_step + 16, c_bytes);
+}
+
+}  // namespace pb
