@@ -73,10 +73,11 @@ public sealed class AdapterTrainerTests
     [Fact]
     public void What_is_read_again_and_again_is_learned()
     {
-        using var loaded = TinyModels.Load(gain: 3);
+        // The head is not adapted: its embeddings must be long enough to give a sure answer.
+        using var loaded = TinyModels.Load(gain: 8);
         using var bank = Bank(loaded.Config, 2);
         var meter = CostMeter.Unread();
-        var trained = AdapterTrainer.Train(loaded, bank, Corpora(loaded.Config, 2), Options with { Steps = 200, LearningRate = 2e-2, ClipNorm = 1 }, meter, default);
+        var trained = AdapterTrainer.Train(loaded, bank, Corpora(loaded.Config, 2), Options with { Steps = 100, LearningRate = 2e-2, ClipNorm = 1 }, meter, default);
         Assert.All(trained, t => Assert.True(t.Losses[^1] < 0.5 * t.Losses[0], $"{t.Losses[0]} -> {t.Losses[^1]}"));
         Assert.Equal(trained.Sum(t => t.Tokens), meter.TrainedTokens);
         Assert.True(meter.Flops > 0);
