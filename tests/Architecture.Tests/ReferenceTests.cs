@@ -57,7 +57,8 @@ public sealed class ReferenceTests
     public void Every_project_is_in_the_solution()
     {
         var solution = Repository.ReadText("PersonalizationBench.sln").Replace('\\', '/');
-        Repository.AssertNone(Repository.Files.Where(f => f.EndsWith(".csproj", StringComparison.Ordinal) && !solution.Contains(f, StringComparison.Ordinal)), "not in the solution:");
+        var projects = Repository.Projects("src/").Values.Concat(Repository.Projects("tests/").Values);
+        Repository.AssertNone(projects.Where(f => !solution.Contains(f, StringComparison.Ordinal)), "not in the solution:");
     }
 
     [Fact]
