@@ -17,6 +17,9 @@ internal static class Batches
         return tensor(ids).view(rows.Count, length).to(torch.device(device));
     }
 
+    /// <summary>Real tokens of each row, [B] int64 on the CPU.</summary>
+    public static Tensor Lengths(IEnumerable<int> lengths) => tensor(lengths.Select(l => (long)l).ToArray());
+
     public static void RequireIds(LlamaConfig config, int[] tokens, string source)
     {
         foreach (var token in tokens)

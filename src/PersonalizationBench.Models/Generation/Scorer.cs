@@ -29,8 +29,9 @@ internal static class Scorer
         var started = meter.Clock.GetTimestamp();
         // The last token is only predicted, never read.
         var length = Math.Max(1, batch.Max(i => sequences[i].Length) - 1);
-        var ids = Batches.Padded([.. batch.Select(i => sequences[i][..Math.Max(1, sequences[i].Length - 1)])], length, weights.Device);
-        var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, ids, model.AdaptersOf([.. batch.Select(i => requests[i].Slot)]));
+        var rows = batch.Select(i => sequences[i][..Math.Max(1, sequences[i].Length - 1)]).ToList();
+        var ids = Batches.Padded(rows, length, weights.Device);
+        var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, ids, Batches.Lengths(rows.Select(r => r.Length)), model.AdaptersOf([.. batch.Select(i => requests[i].Slot)]));
 
         var (places, targets) = (new List<long>(), new List<long>());
         for (var row = 0; row < batch.Count; row++)

@@ -14,17 +14,19 @@ internal static class LlamaNetwork
     /// <summary>Whole sequences from position 0.</summary>
     /// <param name="embedding">The embedding to look up in; differs from the head's copy in training.</param>
     /// <param name="ids">[B, T], int64</param>
+    /// <param name="lengths">[B], int64 on the CPU: real tokens of each row, so that padding need not be attended to; null for all.</param>
     /// <param name="cache">Filled with the keys and values where given.</param>
     /// <returns>Hidden states after the last norm, [B * T, d].</returns>
-    public static Tensor Forward(LlamaConfig config, LlamaParameters parameters, Tensor embedding, RotaryTable rotary, Tensor ids, AdapterRows? adapters, KvCache? cache = null)
+    public static Tensor Forward(LlamaConfig config, LlamaParameters parameters, Tensor embedding, RotaryTable rotary, Tensor ids, Tensor? lengths, AdapterRows? adapters, KvCache? cache = null)
     {
         var length = (int)ids.size(1);
         var (cos, sin) = rotary.Range(0, length);
-        var mask = Kernels.CausalMask(length, parameters.Blocks[0].Down.dtype, ids.device);
+        // The fused attention is made for bf16; in f32 one mask for all layers is the faster way.
+        var mask = parameters.Blocks[0].Down.dtype == ScalarType.BFloat16 ? null : Kernels.CausalMask(length, ScalarType.Float32, ids.device);
         return Run(config, parameters, embedding, ids, adapters, cos, sin, (layer, q, k, v) =>
         {
             cache?.WriteStart(layer, k, v);
-            return Kernels.CausalAttention(q, k, v, mask);
+            return mask is null ? TorchExtras.CausalAttention(q, k, v, lengths) : Kernels.CausalAttention(q, k, v, mask);
         });
     }
 

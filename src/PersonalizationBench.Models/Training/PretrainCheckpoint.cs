@@ -23,11 +23,12 @@ internal static class PretrainCheckpoint
                 ["last_loss"] = state.LastLoss.ToString("R", CultureInfo.InvariantCulture),
             });
 
+    /// <param name="runDigest">What the digest must be for a checkpoint taken in the given stage.</param>
     /// <summary>Fills the tensors. Throws <see cref="PbenchException"/> where the checkpoint is of another run.</summary>
-    public static PretrainState Load(string path, IReadOnlyList<TrainedTensor> tensors, string runDigest)
+    public static PretrainState Load(string path, IReadOnlyList<TrainedTensor> tensors, Func<int, string> runDigest)
     {
         using var file = SafetensorsFile.Open(path);
-        if (Text("run") != runDigest) throw new PbenchException($"{path}: this checkpoint is of another configuration or corpus; delete it, or train into another folder");
+        if (Text("run") != runDigest((int)Number("stage"))) throw new PbenchException($"{path}: this checkpoint is of another configuration or corpus; delete it, or train into another folder");
         using var off = no_grad();
         foreach (var (name, tensor) in tensors.SelectMany(Parts))
         {

@@ -36,7 +36,7 @@ internal sealed class PretrainRun : IDisposable
     public void Resume()
     {
         if (!File.Exists(CheckpointPath)) return;
-        State = PretrainCheckpoint.Load(CheckpointPath, _model.Tensors, RunDigest());
+        State = PretrainCheckpoint.Load(CheckpointPath, _model.Tensors, RunDigest);
         Weights.Refresh();
         _hooks.Log(FormattableString.Invariant($"goes on from step {State.Step} of {CheckpointPath}"));
     }
@@ -136,16 +136,17 @@ internal sealed class PretrainRun : IDisposable
 
     private void SaveCheckpoint()
     {
-        PretrainCheckpoint.Save(CheckpointPath, _model.Tensors, State, RunDigest());
+        PretrainCheckpoint.Save(CheckpointPath, _model.Tensors, State, RunDigest(State.Stage));
         _hooks.Log(FormattableString.Invariant($"checkpoint at step {State.Step}"));
     }
 
-    /// <summary>A checkpoint belongs to one configuration and one data stream; how often to log is no part of it.</summary>
-    private string RunDigest()
+    /// <summary>A checkpoint belongs to the configuration and the data that led to it: the stages to come, and how often to
+    /// log, are no part of it, so that a base can be trained on by adding stages.</summary>
+    private string RunDigest(int stage)
     {
-        var settings = ConfigJson();
+        var settings = JsonSerializer.SerializeToNode(_config with { Stages = [.. _config.Stages.Take(stage + 1)] })!.AsObject();
         foreach (var key in new[] { nameof(PretrainConfig.LogEvery), nameof(PretrainConfig.CheckpointEvery) }) settings.Remove(key);
-        return Digest.Of(settings.ToJsonString() + string.Concat(_corpora.Select(c => c.Digest)));
+        return Digest.Of(settings.ToJsonString() + string.Concat(_corpora.Take(stage + 1).Select(c => c.Digest)));
     }
 
     private JsonObject ConfigJson() => JsonSerializer.SerializeToNode(_config)!.AsObject();

@@ -88,7 +88,7 @@ internal sealed class TrainingBatch
         var device = torch.device(weights.Device);
         var ids = tensor(_ids).view(Rows, Length).to(device);
         // Looked up in the f32 masters: a common token's gradient is a sum of hundreds of terms, which bf16 cannot hold.
-        var hidden = LlamaNetwork.Forward(weights.Config, weights.Compute, weights.Masters.Embedding, rotary, ids, adapters);
+        var hidden = LlamaNetwork.Forward(weights.Config, weights.Compute, weights.Masters.Embedding, rotary, ids, Batches.Lengths(Sequences), adapters);
         if (_places is not null) hidden = hidden.index_select(0, tensor(_places).to(device));
         var coefficients = tensor(_coefficients).to(device);
         var (total, losses) = TorchExtras.CrossEntropy(LlamaNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);

@@ -55,6 +55,25 @@ public sealed class ForwardTests
     }
 
     [Fact]
+    public void Products_in_bf16_are_near_those_in_f32_whatever_the_padding()
+    {
+        var config = TinyModels.Grouped with { Dimension = 64, Heads = 4, KeyValueHeads = 2 }; // wide enough for the fused attention
+        using var narrow = TinyModels.Load(config, Precision.BFloat16, gain: 4);
+        using var wide = TinyModels.Load(config, gain: 4);
+        var random = new DeterministicRandom(13);
+        int[][] rows = [TinyModels.Tokens(config, 33, random), TinyModels.Tokens(config, 7, random)];
+        foreach (var row in rows)
+        {
+            var (expected, actual) = (Logits(wide, [row]), Logits(narrow, [row]));
+            var scale = Math.Sqrt(expected.Average(e => e * e));
+            var error = Math.Sqrt(expected.Zip(actual, (e, a) => (e - a) * (e - a)).Average());
+            Assert.True(error <= 0.02 * scale, $"error {error} of {scale}");
+        }
+        var together = Logits(narrow, rows).Skip(33 * config.VocabularySize).Take(7 * config.VocabularySize);
+        Assert.All(together.Zip(Logits(narrow, [rows[1]])), p => Assert.Equal(p.Second, p.First, 0.05));
+    }
+
+    [Fact]
     public void The_gradient_is_the_slope_of_the_loss()
     {
         using var loaded = TinyModels.Load(gain: 3);
@@ -107,7 +126,7 @@ public sealed class ForwardTests
         using var off = no_grad();
         var ids = Batches.Padded(rows, rows.Max(r => r.Length), "cpu");
         var weights = loaded.Weights;
-        var hidden = LlamaNetwork.Forward(loaded.Config, weights.Compute, weights.Compute.Embedding, loaded.Rotary, ids, null);
+        var hidden = LlamaNetwork.Forward(loaded.Config, weights.Compute, weights.Compute.Embedding, loaded.Rotary, ids, Batches.Lengths(rows.Select(r => r.Length)), null);
         return LlamaNetwork.Head(weights.Compute, hidden).to(ScalarType.Float32).data<float>().ToArray();
     }
 }
