@@ -37,7 +37,7 @@ internal static class PretrainCommand
             {
                 var scores = examiner.Hold(model, corpora[progress.Stage.Name].Exams, cancellation);
                 bench.Output.WriteLine($"{progress.Stage.Name}, step {progress.Step}: {Examiner.Show(scores)}");
-                return untils[progress.Stage.Name] is { } until && scores[until.Exam] >= until.Accuracy;
+                return untils[progress.Stage.Name] is { } until && scores.TryGetValue(until.Exam, out var accuracy) && accuracy >= until.Accuracy;
             },
         };
         var folder = spec.Output is null ? Path.Combine(bench.BasesFolder, spec.Base) : Path.Combine(bench.Root, spec.Output);

@@ -8,20 +8,25 @@ namespace PersonalizationBench.Cli.Pretraining;
 /// <summary>Asks a base in training what it can do by now.</summary>
 internal sealed class Examiner(int questions, int maxAnswerTokens, int stopId)
 {
-    /// <summary>Share of right answers by exam; questions evenly spread where there are more than wanted.</summary>
+    /// <summary>Share of right answers by exam; questions evenly spread where there are more than wanted. One that does not
+    /// fit the base's context is not asked, and an exam of which none fits is not in the result.</summary>
     public IReadOnlyDictionary<string, double> Hold(IBaseModel model, IReadOnlyList<Exam> exams, CancellationToken cancellation)
     {
-        var asked = exams.SelectMany(e => Some(e.Questions).Select(q => (e.Name, Question: q))).ToList();
-        var requests = asked.ConvertAll(a => new GenerationRequest(TextEncoding.Prompt(model.Tokenizer, a.Question.Prompt), maxAnswerTokens) { StopIds = [stopId, model.Tokenizer.EndOfText] });
+        var asked = (
+            from exam in exams
+            let fitting = exam.Questions.Select(q => (exam.Name, q.Gold, Tokens: TextEncoding.Prompt(model.Tokenizer, q.Prompt))).Where(q => q.Tokens.Length + maxAnswerTokens <= model.Info.ContextLength).ToList()
+            from question in Some(fitting)
+            select question).ToList();
+        var requests = asked.ConvertAll(a => new GenerationRequest(a.Tokens, maxAnswerTokens) { StopIds = [stopId, model.Tokenizer.EndOfText] });
         var answers = model.Generate(requests, CostMeter.Unread(), cancellation);
-        return asked.Zip(answers, (a, g) => (a.Name, Score: ExactMatch.Score(model.Tokenizer.Decode(g.Tokens), [a.Question.Gold])))
+        return asked.Zip(answers, (a, g) => (a.Name, Score: ExactMatch.Score(model.Tokenizer.Decode(g.Tokens), [a.Gold])))
             .GroupBy(s => s.Name).ToDictionary(g => g.Key, g => g.Average(s => s.Score));
     }
 
     public static string Show(IReadOnlyDictionary<string, double> scores) =>
         string.Join(", ", scores.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Key} {s.Value:0.00}")));
 
-    private IEnumerable<ExamQuestion> Some(IReadOnlyList<ExamQuestion> all)
+    private IEnumerable<T> Some<T>(List<T> all)
     {
         var count = Math.Min(questions, all.Count);
         for (var i = 0; i < count; i++) yield return all[(int)((long)i * all.Count / count)];
