@@ -21,13 +21,13 @@ public sealed record TensorData(string Name, string DType, long[] Shape, ReadOnl
 /// <summary>The element types that safetensors defines.</summary>
 public static class TensorDTypes
 {
-    private static readonly Dictionary<string, int> Sizes = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, int> Sizes = new (int Bytes, string[] Names)[]
     {
-        ["BOOL"] = 1, ["U8"] = 1, ["I8"] = 1, ["F8_E5M2"] = 1, ["F8_E4M3"] = 1,
-        ["I16"] = 2, ["U16"] = 2, ["F16"] = 2, ["BF16"] = 2,
-        ["I32"] = 4, ["U32"] = 4, ["F32"] = 4,
-        ["I64"] = 8, ["U64"] = 8, ["F64"] = 8,
-    };
+        (1, ["BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3"]),
+        (2, ["I16", "U16", "F16", "BF16"]),
+        (4, ["I32", "U32", "F32"]),
+        (8, ["I64", "U64", "F64"]),
+    }.SelectMany(size => size.Names.Select(name => (name, size.Bytes))).ToDictionary(StringComparer.Ordinal);
 
     public static IReadOnlyCollection<string> Known => Sizes.Keys;
 
