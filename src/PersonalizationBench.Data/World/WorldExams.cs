@@ -6,7 +6,7 @@ namespace PersonalizationBench.Data.World;
 /// heart. Users are of the tuning population, except where they are to be known by heart.</summary>
 public static class WorldExams
 {
-    private const int Users = 8;
+    private const int Users = 5;
 
     /// <param name="corpus">Says who is to be known by heart.</param>
     public static IReadOnlyList<Exam> For(WorldCorpusOptions corpus)
@@ -31,6 +31,6 @@ public static class WorldExams
     }
 
     private static List<ExamQuestion> ByHeart(WorldCorpusOptions options) =>
-        new WorldCorpus(options).Stream(-2).Take(24)
+        new WorldCorpus(options).Stream(-2).Take(10)
             .SelectMany(t => t.Segments.Chunk(3).Select(q => new ExamQuestion(q[0].Text.TrimEnd(' '), q[1].Text))).ToList();
 }

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Data.Catalog;
 
 namespace PersonalizationBench.Data.World;
 
@@ -43,7 +44,7 @@ public sealed record WorldOptions
 }
 
 /// <summary>Generates users of the synthetic world. No files.</summary>
-public sealed class WorldLoader
+public sealed class WorldLoader : IDatasetLoader
 {
     /// <summary>Raise it when the same options would give other texts.</summary>
     private const int GeneratorVersion = 1;

@@ -9,51 +9,78 @@ internal static class Scorer
 {
     private const int MaxBatchTokens = 16384, MaxBatchRows = 256;
 
+    /// <summary>What one row of a batch reads (the last token of a continuation is only predicted, never read) and the
+    /// requests that are answered from it.</summary>
+    private sealed record ScoredRow(int[] Read, int Slot, List<int> Requests);
+
     public static IReadOnlyList<double> Score(InferenceModel model, IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation)
     {
-        var sequences = requests.Select((r, i) => Sequence(model.Config, r, i)).ToList();
+        var rows = Rows(model.Config, requests);
         var results = new double[requests.Count];
-        foreach (var batch in LengthBatches.Of(sequences.Select(s => s.Length).ToList(), m => m.Count <= MaxBatchRows && (long)m.Count * m.Max(i => sequences[i].Length) <= MaxBatchTokens))
+        foreach (var batch in LengthBatches.Of(rows.Select(r => r.Read.Length).ToList(), m => m.Count <= MaxBatchRows && (long)m.Count * m.Max(i => rows[i].Read.Length) <= MaxBatchTokens))
         {
             cancellation.ThrowIfCancellationRequested();
-            RunBatch(model, batch, requests, sequences, results, meter);
+            RunBatch(model, [.. batch.Select(i => rows[i])], requests, results, meter);
         }
         return results;
     }
 
-    private static void RunBatch(InferenceModel model, IReadOnlyList<int> batch, IReadOnlyList<ScoreRequest> requests, List<int[]> sequences, double[] results, CostMeter meter)
+    /// <summary>Single-token continuations of one and the same prompt array, such as the choices of a question, share a row:
+    /// the prompt is read once for all of them.</summary>
+    private static List<ScoredRow> Rows(LlamaConfig config, IReadOnlyList<ScoreRequest> requests)
+    {
+        var rows = new List<ScoredRow>(requests.Count);
+        ScoredRow? last = null;
+        for (var i = 0; i < requests.Count; i++)
+        {
+            var request = requests[i];
+            var sequence = Sequence(config, request, i);
+            var shares = last is not null && request.Continuation.Length == 1 && request.Slot == last.Slot && ReferenceEquals(request.Prompt, requests[last.Requests[0]].Prompt);
+            if (shares)
+            {
+                last!.Requests.Add(i);
+                continue;
+            }
+            var row = new ScoredRow(sequence[..Math.Max(1, sequence.Length - 1)], request.Slot, [i]);
+            rows.Add(row);
+            last = request.Continuation.Length == 1 ? row : null;
+        }
+        return rows;
+    }
+
+    private static void RunBatch(InferenceModel model, IReadOnlyList<ScoredRow> batch, IReadOnlyList<ScoreRequest> requests, double[] results, CostMeter meter)
     {
         using var scope = NewDisposeScope();
         using var off = no_grad();
         var (config, weights) = (model.Config, model.Weights);
         var started = meter.Clock.GetTimestamp();
-        // The last token is only predicted, never read.
-        var length = Math.Max(1, batch.Max(i => sequences[i].Length) - 1);
-        var rows = batch.Select(i => sequences[i][..Math.Max(1, sequences[i].Length - 1)]).ToList();
-        var ids = Batches.Padded(rows, length, weights.Device);
-        var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, ids, Batches.Lengths(rows.Select(r => r.Length)), model.AdaptersOf([.. batch.Select(i => requests[i].Slot)]));
+        var length = batch.Max(r => r.Read.Length);
+        var ids = Batches.Padded(batch.Select(r => r.Read).ToList(), length, weights.Device);
+        var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, ids, Batches.Lengths(batch.Select(r => r.Read.Length)), model.AdaptersOf([.. batch.Select(r => r.Slot)]));
 
         var (places, targets) = (new List<long>(), new List<long>());
         for (var row = 0; row < batch.Count; row++)
         {
-            var sequence = sequences[batch[row]];
-            for (var t = requests[batch[row]].Prompt.Length; t < sequence.Length; t++)
+            foreach (var request in batch[row].Requests.Select(r => requests[r]))
             {
-                places.Add((long)row * length + t - 1);
-                targets.Add(sequence[t]);
+                for (var t = 0; t < request.Continuation.Length; t++)
+                {
+                    places.Add((long)row * length + request.Prompt.Length - 1 + t);
+                    targets.Add(request.Continuation[t]);
+                }
             }
         }
         var losses = places.Count == 0 ? [] : Losses();
         var at = 0;
-        for (var row = 0; row < batch.Count; row++)
+        foreach (var row in batch)
         {
-            var request = requests[batch[row]];
-            var sum = 0.0;
-            for (var i = 0; i < request.Continuation.Length; i++) sum -= losses[at++];
-            results[batch[row]] = sum;
-            var read = Math.Max(1, sequences[batch[row]].Length - 1);
-            meter.AddPromptTokens(request.Prompt.Length);
-            meter.AddFlops(FlopCount.Sequence(config, read) + request.Continuation.Length * FlopCount.Head(config) + (request.Slot < 0 ? 0 : model.FlopsPerAdaptedToken * read));
+            foreach (var r in row.Requests)
+            {
+                for (var i = 0; i < requests[r].Continuation.Length; i++) results[r] -= losses[at++];
+            }
+            var first = requests[row.Requests[0]];
+            meter.AddPromptTokens(first.Prompt.Length);
+            meter.AddFlops(FlopCount.Sequence(config, row.Read.Length) + first.Continuation.Length * FlopCount.Head(config) + (row.Slot < 0 ? 0 : model.FlopsPerAdaptedToken * row.Read.Length));
             meter.ObserveFirstToken(meter.Clock.GetElapsedTime(started));
         }
 
