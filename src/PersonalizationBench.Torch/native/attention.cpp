@@ -11,6 +11,9 @@ namespace pb {
 
 static int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
 
+// Elements from one row of a workspace to the next: a power of two would put all rows of a tile into the same few cache sets.
+static int64_t apart(int64_t t) { return t + 32; }
+
 bool attention_fits(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   return is_bf16(q) && is_bf16(k) && is_bf16(v) && q.size(3) % 16 == 0 && q.size(3) <= 256 && q.size(1) <= 16384 && tiles_granted();
 }
@@ -36,20 +39,18 @@ static int64_t length_of(const at::Tensor& lengths, int64_t b, int64_t length) {
   return lengths.defined() ? std::max<int64_t>(0, std::min(length, data<int64_t>(lengths)[b])) : length;
 }
 
-// exp of a row of scores up to n, as bf16, zero beyond. Gives the row's sum and log-sum.
+// exp of a row of scores up to n, as bf16, nothing beyond; `end` is a multiple of 32, so that no loop has a remainder.
+// Gives the row's sum and log-sum.
 PB_AMX static float softmax_row(float* scores, bf16* shares, int64_t n, int64_t end, float scale, float* normal) {
-  float top = scores[0];
-#pragma omp simd reduction(max : top)
-  for (int64_t j = 0; j < n; j++) top = std::max(top, scores[j]);
-  top *= scale;
+  std::fill(scores + n, scores + end, -1e30f);
+  float top = largest(scores, end) * scale;
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < n; j++) {
+  for (int64_t j = 0; j < end; j++) {
     float e = fast_exp(scores[j] * scale - top);
     narrow(e, &shares[j]);
     sum += e;
   }
-  std::fill(shares + n, shares + end, bf16{0});
   *normal = top + std::log(sum);
   return sum;
 }
@@ -60,32 +61,32 @@ struct ForwardSpace {
   float *scores, *sums;
 
   ForwardSpace(Workspace& space, int64_t t, int64_t d) {
-    space.reserve(static_cast<size_t>(t * d * 2 * 3 + 32 * t * 6 + 32 * d * 4 + 4096));
+    space.reserve(static_cast<size_t>(t * d * 2 * 3 + 32 * apart(t) * 6 + 32 * d * 4 + 4096));
     rows = space.take<bf16>(t * d);
     keys = space.take<uint32_t>(t * d / 2);
     values = space.take<uint32_t>(t * d / 2);
-    scores = space.take<float>(32 * t);
-    shares = space.take<bf16>(32 * t);
+    scores = space.take<float>(32 * apart(t));
+    shares = space.take<bf16>(32 * apart(t));
     sums = space.take<float>(32 * d);
   }
 };
 
 PB_AMX static void forward_head(const Head& q, int64_t n, int64_t width, float scale, ForwardSpace& s, bf16* out, int64_t out_step, float* normals) {
-  int64_t t = padded(n), d = padded(width);
+  int64_t t = padded(n), d = padded(width), ld = apart(t);
   pack_rows(q.at, q.step, n, width, t, d, s.rows);
   for (int64_t i = 0; i < n; i += 32) {
     int64_t end = i + 32;  // keys up to the diagonal
     for (int64_t j = 0; j < end; j += 32) {
       const uint32_t* keys = s.keys + j * d / 2;
-      multiply<false>(s.rows + i * d, d, keys, keys + 16 * d / 2, 256, d / 32, s.scores + j, t);
+      multiply<false>(s.rows + i * d, d, keys, keys + 16 * d / 2, 256, d / 32, s.scores + j, ld);
     }
     int64_t rows = std::min<int64_t>(32, n - i);
     float sum[32];
-    for (int64_t r = 0; r < rows; r++) sum[r] = softmax_row(s.scores + r * t, s.shares + r * t, i + r + 1, end, scale, normals + i + r);
-    for (int64_t r = rows; r < 32; r++) std::fill(s.shares + r * t, s.shares + r * t + end, bf16{0});
+    for (int64_t r = 0; r < rows; r++) sum[r] = softmax_row(s.scores + r * ld, s.shares + r * ld, i + r + 1, end, scale, normals + i + r);
+    for (int64_t r = rows; r < 32; r++) std::fill(s.shares + r * ld, s.shares + r * ld + end, bf16{0});
     for (int64_t c = 0; c < d; c += 32) {
       const uint32_t* values = s.values + c / 16 * 256;
-      multiply<false>(s.shares, t, values, values + 256, d / 16 * 256, end / 32, s.sums + c, d);
+      multiply<false>(s.shares, ld, values, values + 256, d / 16 * 256, end / 32, s.sums + c, d);
     }
     for (int64_t r = 0; r < rows; r++) {
       float inverse = 1.0f / sum[r];
@@ -140,21 +141,21 @@ struct BackwardSpace {
   float *scores, *shares, *dq, *dk, *dv, *normals, *dots;
 
   BackwardSpace(Workspace& space, int64_t t, int64_t d) {
-    space.reserve(static_cast<size_t>(t * d * (2 * 8 + 4 * 3) + 32 * t * 14 + t * 8 + 8192));
+    space.reserve(static_cast<size_t>(t * d * (2 * 7 + 4 * 2) + apart(t) * (d * 6 + 32 * 14) + t * 8 + 8192));
     rows = space.take<bf16>(t * d);
     key_rows = space.take<bf16>(t * d);
     value_rows = space.take<bf16>(t * d);
-    key_columns = space.take<bf16>(t * d);
+    key_columns = space.take<bf16>(apart(t) * d);
     queries = space.take<uint32_t>(t * d / 2);
     query_pairs = space.take<uint32_t>(t * d / 2);
     gradients = space.take<uint32_t>(t * d / 2);
     gradient_pairs = space.take<uint32_t>(t * d / 2);
-    scores = space.take<float>(32 * t);
-    shares = space.take<float>(32 * t);
-    share_rows = space.take<bf16>(32 * t);
-    score_rows = space.take<bf16>(32 * t);
-    score_pairs = space.take<uint32_t>(16 * t);
-    dq = space.take<float>(t * d);
+    scores = space.take<float>(32 * apart(t));
+    shares = space.take<float>(32 * apart(t));
+    share_rows = space.take<bf16>(32 * apart(t));
+    score_rows = space.take<bf16>(32 * apart(t));
+    score_pairs = space.take<uint32_t>(16 * apart(t));
+    dq = space.take<float>(apart(t) * d);
     dk = space.take<float>(t * d);
     dv = space.take<float>(t * d);
     normals = space.take<float>(t);
@@ -166,14 +167,14 @@ struct BackwardSpace {
 // p = exp(s scale - normal),  ds = p (dp - dot) scale.
 PB_AMX static void share_row(
     const float* scores, const float* dp, const float* normals, const float* dots, int64_t from, int64_t count, float scale, bf16* shares, bf16* back) {
-  std::fill(shares, shares + from, bf16{0});
-  std::fill(back, back + from, bf16{0});
 #pragma omp simd
-  for (int64_t i = from; i < count; i++) {
+  for (int64_t i = 0; i < count; i++) {
     float p = fast_exp(scores[i] * scale - normals[i]);
     narrow(p, &shares[i]);
     narrow(p * (dp[i] - dots[i]) * scale, &back[i]);
   }
+  std::fill(shares, shares + from, bf16{0});
+  std::fill(back, back + from, bf16{0});
 }
 
 PB_AMX static void pair_rows(const bf16* even, const bf16* odd, int64_t count, uint32_t* to) {
@@ -182,37 +183,37 @@ PB_AMX static void pair_rows(const bf16* even, const bf16* odd, int64_t count, u
 }
 
 PB_AMX static void backward_block(BackwardSpace& s, int64_t j, int64_t t, int64_t d, float scale) {
-  int64_t count = t - j;  // queries from the block's own place on
+  int64_t ld = apart(t), count = t - j;  // queries from the block's own place on
   for (int64_t i = 0; i < count; i += 32) {
     int64_t at = (j + i) * d / 2;
-    multiply<false>(s.key_rows + j * d, d, s.queries + at, s.queries + at + 16 * d / 2, 256, d / 32, s.scores + i, t);
-    multiply<false>(s.value_rows + j * d, d, s.gradients + at, s.gradients + at + 16 * d / 2, 256, d / 32, s.shares + i, t);
+    multiply<false>(s.key_rows + j * d, d, s.queries + at, s.queries + at + 16 * d / 2, 256, d / 32, s.scores + i, ld);
+    multiply<false>(s.value_rows + j * d, d, s.gradients + at, s.gradients + at + 16 * d / 2, 256, d / 32, s.shares + i, ld);
   }
   for (int64_t r = 0; r < 32; r++) {
-    share_row(s.scores + r * t, s.shares + r * t, s.normals + j, s.dots + j, r, count, scale, s.share_rows + r * t, s.score_rows + r * t);
+    share_row(s.scores + r * ld, s.shares + r * ld, s.normals + j, s.dots + j, r, count, scale, s.share_rows + r * ld, s.score_rows + r * ld);
   }
   for (int64_t pair = 0; pair < 16; pair++) {
-    pair_rows(s.score_rows + 2 * pair * t, s.score_rows + (2 * pair + 1) * t, count, s.score_pairs + pair * t);
+    pair_rows(s.score_rows + 2 * pair * ld, s.score_rows + (2 * pair + 1) * ld, count, s.score_pairs + pair * ld);
   }
   int64_t next = d / 16 * 256;
   for (int64_t c = 0; c < d; c += 32) {
     const uint32_t *g = s.gradient_pairs + j / 32 * next + c / 16 * 256, *q = s.query_pairs + j / 32 * next + c / 16 * 256;
-    multiply<true>(s.share_rows, t, g, g + 256, next, count / 32, s.dv + j * d + c, d);
-    multiply<true>(s.score_rows, t, q, q + 256, next, count / 32, s.dk + j * d + c, d);
+    multiply<true>(s.share_rows, ld, g, g + 256, next, count / 32, s.dv + j * d + c, d);
+    multiply<true>(s.score_rows, ld, q, q + 256, next, count / 32, s.dk + j * d + c, d);
   }
   // dq transposed [d, t] += keys' columns [d, 32] times the pairs [32, count]
   for (int64_t c = 0; c < d; c += 32) {
-    _tile_loadd(4, s.key_columns + c * t + j, t * 2);
-    _tile_loadd(5, s.key_columns + (c + 16) * t + j, t * 2);
+    _tile_loadd(4, s.key_columns + c * ld + j, ld * 2);
+    _tile_loadd(5, s.key_columns + (c + 16) * ld + j, ld * 2);
     for (int64_t i = 0; i < count; i += 16) {
-      float* to = s.dq + c * t + j + i;
-      _tile_loadd(0, to, t * 4);
-      _tile_loadd(1, to + 16 * t, t * 4);
-      _tile_loadd(6, s.score_pairs + i, t * 4);
+      float* to = s.dq + c * ld + j + i;
+      _tile_loadd(0, to, ld * 4);
+      _tile_loadd(1, to + 16 * ld, ld * 4);
+      _tile_loadd(6, s.score_pairs + i, ld * 4);
       _tile_dpbf16ps(0, 4, 6);
       _tile_dpbf16ps(1, 5, 6);
-      _tile_stored(0, to, t * 4);
-      _tile_stored(1, to + 16 * t, t * 4);
+      _tile_stored(0, to, ld * 4);
+      _tile_stored(1, to + 16 * ld, ld * 4);
     }
   }
 }
@@ -253,9 +254,9 @@ PB_AMX static void backward_head(
     s.dots[i] = dot;
     s.normals[i] = i < n ? normals[i] : 1e30f;  // a query beyond the end gives every key a share of nothing
   }
-  std::fill(s.dq, s.dq + t * d, 0.0f);
+  std::fill(s.dq, s.dq + apart(t) * d, 0.0f);
   for (int64_t j = 0; j < n; j += 32) backward_block(s, j, t, d, scale);
-  write_flipped(s.dq, t, n, width, dq, step);
+  write_flipped(s.dq, apart(t), n, width, dq, step);
 }
 
 PB_AMX static void backward_group(
@@ -267,7 +268,7 @@ PB_AMX static void backward_group(
   Head key(k, b, g), value(v, b, g);
   pack_rows(key.at, key.step, n, shape.width, t, d, s.key_rows);
   pack_rows(value.at, value.step, n, shape.width, t, d, s.value_rows);
-  pack_flipped(s.key_rows, t, d, d, s.key_columns);
+  pack_flipped(s.key_rows, t, d, d, s.key_columns, apart(t));
   std::fill(s.dk, s.dk + t * d, 0.0f);
   std::fill(s.dv, s.dv + t * d, 0.0f);
   int64_t row = shape.heads * shape.width;

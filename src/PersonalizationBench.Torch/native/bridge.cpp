@@ -7,8 +7,10 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/core/stack.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/variable.h>
+#include <torch/cuda.h>
 #include <torch/version.h>
 
 #include <malloc.h>
@@ -46,48 +48,48 @@ static double as_double(int64_t bits) {
 
 static c10::IValue value_in(const Arg& arg) {
   switch (arg.tag) {
-    case kNone: return {};
-    case kTensor: return in(arg.a);
-    case kInt: return arg.a;
-    case kDouble: return as_double(arg.a);
-    case kBool: return arg.a != 0;
-    case kIntList: return c10::IntArrayRef(reinterpret_cast<const int64_t*>(arg.a), arg.b);
-    case kString: return std::string(reinterpret_cast<const char*>(arg.a), arg.b);
-    case kDevice: return c10::Device(static_cast<c10::DeviceType>(arg.a), static_cast<c10::DeviceIndex>(arg.b));
-    case kGenerator: return generator_in(arg.a);
-    case kDoubleList: return c10::List<double>(c10::ArrayRef<double>(reinterpret_cast<const double*>(arg.a), arg.b));
-    case kTensorList: {
+    case Tag::None: return {};
+    case Tag::Tensor: return in(arg.a);
+    case Tag::Int: return arg.a;
+    case Tag::Double: return as_double(arg.a);
+    case Tag::Bool: return arg.a != 0;
+    case Tag::IntList: return c10::IntArrayRef(reinterpret_cast<const int64_t*>(arg.a), arg.b);
+    case Tag::String: return std::string(reinterpret_cast<const char*>(arg.a), arg.b);
+    case Tag::Device: return c10::Device(static_cast<c10::DeviceType>(arg.a), static_cast<c10::DeviceIndex>(arg.b));
+    case Tag::Generator: return generator_in(arg.a);
+    case Tag::DoubleList: return c10::List<double>(c10::ArrayRef<double>(reinterpret_cast<const double*>(arg.a), arg.b));
+    case Tag::TensorList: {
       auto handles = reinterpret_cast<const int64_t*>(arg.a);
       c10::List<at::Tensor> list;
       list.reserve(arg.b);
       for (int64_t i = 0; i < arg.b; i++) list.push_back(in(handles[i]));
       return list;
     }
-    case kOptionalTensorList: {
+    case Tag::OptionalTensorList: {
       auto handles = reinterpret_cast<const int64_t*>(arg.a);
-      c10::List<c10::optional<at::Tensor>> list;
+      // c10's own optional in libtorch 1.x, the standard one in 2.x.
+      using Optional = decltype(std::declval<c10::IValue>().toOptional<at::Tensor>());
+      c10::List<Optional> list;
       list.reserve(arg.b);
-      for (int64_t i = 0; i < arg.b; i++) {
-        list.push_back(handles[i] ? c10::optional<at::Tensor>(in(handles[i])) : c10::nullopt);
-      }
+      for (int64_t i = 0; i < arg.b; i++) list.push_back(handles[i] ? Optional(in(handles[i])) : Optional());
       return list;
     }
-    case kBoolList: {
+    case Tag::BoolList: {
       auto flags = reinterpret_cast<const int64_t*>(arg.a);
       c10::List<bool> list;
       for (int64_t i = 0; i < arg.b; i++) list.push_back(flags[i] != 0);
       return list;
     }
   }
-  TORCH_CHECK(false, "argument with unknown tag ", arg.tag);
+  TORCH_CHECK(false, "argument with unknown tag ", static_cast<int64_t>(arg.tag));
 }
 
 static Arg value_out(c10::IValue&& value) {
-  if (value.isTensor()) return {kTensor, out(std::move(value).toTensor()), 0};
-  if (value.isInt()) return {kInt, value.toInt(), 0};
-  if (value.isBool()) return {kBool, value.toBool(), 0};
+  if (value.isTensor()) return {Tag::Tensor, out(std::move(value).toTensor()), 0};
+  if (value.isInt()) return {Tag::Int, value.toInt(), 0};
+  if (value.isBool()) return {Tag::Bool, value.toBool(), 0};
   if (value.isDouble()) {
-    Arg result{kDouble, 0, 0};
+    Arg result{Tag::Double, 0, 0};
     double number = value.toDouble();
     std::memcpy(&result.a, &number, sizeof number);
     return result;
@@ -96,10 +98,10 @@ static Arg value_out(c10::IValue&& value) {
     auto list = std::move(value).toTensorVector();
     auto handles = static_cast<int64_t*>(std::malloc(sizeof(int64_t) * (list.size() + 1)));
     for (size_t i = 0; i < list.size(); i++) handles[i] = out(std::move(list[i]));
-    return {kTensorList, reinterpret_cast<int64_t>(handles), static_cast<int64_t>(list.size())};
+    return {Tag::TensorList, reinterpret_cast<int64_t>(handles), static_cast<int64_t>(list.size())};
   }
   TORCH_CHECK(value.isNone(), "a result of kind ", value.tagKind(), " has no way to C#");
-  return {kNone, 0, 0};
+  return {Tag::None, 0, 0};
 }
 
 static std::vector<at::Tensor> list_in(const int64_t* handles, int64_t count) {
@@ -281,10 +283,10 @@ PB_EXPORT void pb_keep_memory() {
 
 PB_EXPORT void pb_release_memory() { malloc_trim(0); }
 
-PB_EXPORT int64_t pb_cuda_count() { return at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0; }
+PB_EXPORT int64_t pb_cuda_count() { return static_cast<int64_t>(torch::cuda::device_count()); }
 
 PB_EXPORT int32_t pb_cuda_synchronize(int64_t device) {
-  return guarded([&] { at::detail::getCUDAHooks().deviceSynchronize(static_cast<c10::DeviceIndex>(device)); });
+  return guarded([&] { torch::cuda::synchronize(device); });
 }
 
 PB_EXPORT void pb_allow_tf32(int64_t on) {

@@ -12,13 +12,12 @@
 namespace pb {
 
 // The same numbers stand in Interop/Arg.cs.
-enum Tag : int64_t {
-  kNone, kTensor, kInt, kDouble, kBool, kIntList, kTensorList, kString, kDevice, kGenerator,
-  kDoubleList, kOptionalTensorList, kBoolList,
+enum class Tag : int64_t {
+  None, Tensor, Int, Double, Bool, IntList, TensorList, String, Device, Generator, DoubleList, OptionalTensorList, BoolList,
 };
 
 struct Arg {
-  int64_t tag;
+  Tag tag;
   int64_t a;  // value, bits of the double, or pointer
   int64_t b;  // length, or device index
 };

@@ -17,7 +17,7 @@ fail() {
 cxx=${CXX:-g++}
 command -v "$cxx" >/dev/null || fail "no C++ compiler ($cxx)"
 
-flags=(-std=c++17 -O3 -fno-math-errno -fno-trapping-math -fPIC -fopenmp -DAT_PARALLEL_OPENMP=1 -fvisibility=hidden -Wall -Wno-unknown-pragmas)
+flags=(-std=c++17 -O3 -fno-math-errno -fno-trapping-math -fPIC -fopenmp -fvisibility=hidden -Wall -Wno-unknown-pragmas)
 [ "$(uname -m)" != x86_64 ] || flags+=(-mprefer-vector-width=512)
 links=(-shared -Wl,-z,now -Wl,--no-as-needed)   # -z now: a symbol that is missing is an error at load, not a crash later
 if [ -n "${LIBTORCH:-}" ]; then
@@ -28,6 +28,10 @@ if [ -n "${LIBTORCH:-}" ]; then
   links+=(-L"$root/lib" -Wl,-rpath,"$root/lib")
   # Wheels before 2.7 keep the old ABI of std::string: the library's own symbols say which.
   grep -qa '_ZN3c106detail14torchCheckFail[A-Za-z0-9_]*St7__cxx11' "$root/lib/libc10.so" || flags+=(-D_GLIBCXX_USE_CXX11_ABI=0)
+  # A wheel brings its own OpenMP; a second one beside it would fight it for the cores.
+  for openmp in "$root"/lib/libgomp*.so* "$root"/../torch.libs/libgomp*.so*; do
+    [ ! -e "$openmp" ] || links+=("$openmp" -Wl,-rpath,"$(dirname "$openmp")")
+  done
   if [ -e "$root/lib/libtorch_cuda.so" ]; then
     links+=(-ltorch_cuda -lc10_cuda)
     for cuda in "${CUDA_HOME:-/usr/local/cuda}/include" "$root"/../nvidia/cuda_runtime/include "$root"/../nvidia/cu*/include; do
@@ -54,10 +58,17 @@ fi
 mkdir -p "$output"
 work=$(mktemp -d "$output/.build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-printf '%s\n' "$here"/*.cpp | xargs -P "$(nproc)" -I{} sh -c \
-  'cxx=$1; source=$2; work=$3; shift 3; exec "$cxx" "$@" -c "$source" -o "$work/$(basename "$source").o"' \
-  build "$cxx" {} "$work" "${flags[@]}"
-"$cxx" -fopenmp "$work"/*.o "${links[@]}" -o "$work/libpbtorch.so"
+# libtorch's headers take longer to compile than the code: two units, each reading them once, for two cores.
+unit() {
+  local name=$1; shift
+  printf '#include "%s"\n' "${@/#/$here/}" > "$work/$name.cpp"
+  "$cxx" "${flags[@]}" -c "$work/$name.cpp" -o "$work/$name.o"
+}
+unit kernels adamw.cpp attention.cpp layers.cpp loss.cpp cuda.cpp &
+unit calls bridge.cpp autograd.cpp
+wait $!
+[[ "${links[*]}" = *libgomp* ]] || links+=(-fopenmp)
+"$cxx" "$work"/*.o "${links[@]}" -o "$work/libpbtorch.so"
 mv "$work/libpbtorch.so" "$library"   # whole or not at all
 printf '%s' "$identity" > "$stamp"
 echo "build.sh: built $library for $cpu"

@@ -47,7 +47,7 @@ PB_INLINE void narrow(float value, bf16* to) {
 
 // exp to 2 ulp by 2^n * 2^f; without calls and branches, so that loops over it vectorise.
 PB_INLINE float fast_exp(float x) {
-  x = std::min(88.0f, std::max(-87.0f, x));
+  x = std::min(std::max(x, -87.0f), 88.0f);  // in this order a NaN stays one
   float t = x * 1.44269504088896341f;
   float n = std::nearbyint(t);
   float r = x - n * 0.693359375f;
@@ -63,6 +63,37 @@ PB_INLINE float fast_exp(float x) {
   float scale;
   std::memcpy(&scale, &bits, sizeof scale);
   return p * scale;
+}
+
+// Sixteen numbers at a time by hand: a compiler that must respect NaNs does not vectorise the plain loop.
+using Lanes = float __attribute__((vector_size(64)));
+
+PB_INLINE void load(const float* from, Lanes* to) { std::memcpy(to, from, sizeof *to); }
+
+PB_INLINE void load(const bf16* from, Lanes* to) {
+  using Half = uint16_t __attribute__((vector_size(32)));
+  using Whole = uint32_t __attribute__((vector_size(64)));
+  Half half;
+  std::memcpy(&half, from, sizeof half);
+  Whole whole = __builtin_convertvector(half, Whole) << 16;
+  std::memcpy(to, &whole, sizeof whole);
+}
+
+template <class T>
+PB_INLINE float largest(const T* x, int64_t n) {
+  float top = widen(x[0]);
+  int64_t whole = n / 16 * 16;
+  if (whole) {
+    Lanes lanes, next;
+    load(x, &lanes);
+    for (int64_t i = 16; i < whole; i += 16) {
+      load(x + i, &next);
+      lanes = next > lanes ? next : lanes;
+    }
+    for (int l = 0; l < 16; l++) top = std::max(top, lanes[l]);
+  }
+  for (int64_t i = whole; i < n; i++) top = std::max(top, widen(x[i]));
+  return top;
 }
 
 PB_INLINE float sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }

@@ -11,9 +11,7 @@ namespace pb {
 // Loss of one row; gradient (softmax - one-hot) * weight where wanted, which may be the logits themselves.
 template <class T>
 PB_INLINE float row_loss(const T* logits, T* gradient, int64_t n, int64_t target, float weight, float* scratch) {
-  float top = widen(logits[0]);
-#pragma omp simd reduction(max : top)
-  for (int64_t i = 0; i < n; i++) top = std::max(top, widen(logits[i]));
+  float top = largest(logits, n);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < n; i++) {

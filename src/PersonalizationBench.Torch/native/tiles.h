@@ -124,11 +124,11 @@ PB_AMX static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width,
   }
 }
 
-// From row-major x [rows, width]: its transpose, row-major [columns, rows].
-PB_AMX static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, int64_t columns, bf16* to) {
+// From row-major x [rows, width]: its transpose, [columns, rows], rows `to_step` elements apart.
+PB_AMX static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, int64_t columns, bf16* to, int64_t to_step) {
   for (int64_t r = 0; r < rows; r += 16) {
     for (int64_t c = 0; c < columns; c++) {
-      for (int64_t i = 0; i < 16; i++) to[c * rows + r + i] = x[(r + i) * width + c];
+      for (int64_t i = 0; i < 16; i++) to[c * to_step + r + i] = x[(r + i) * width + c];
     }
   }
 }
