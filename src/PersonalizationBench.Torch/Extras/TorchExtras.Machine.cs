@@ -94,7 +94,7 @@ public static partial class TorchExtras
     {
 #if TORCHSHARP
         torch.backends.cuda.matmul.allow_tf32 = allow;
-        torch.backends.cuda.cudnn.allow_tf32 = allow;
+        torch.backends.cudnn.allow_tf32 = allow;
 #else
         Bridge.pb_allow_tf32(allow ? 1 : 0);
 #endif

@@ -18,10 +18,13 @@ namespace TorchSharp
         }
     }
 
-    /// <summary>The name under which a field's module, parameter or buffer is registered, where it is not the field's own.</summary>
-    [AttributeUsage(AttributeTargets.Field)]
-    public sealed class ComponentNameAttribute : Attribute
+    namespace Utils
     {
-        public string Name { get; set; } = "";
+        /// <summary>The name under which a field's module, parameter or buffer is registered, where it is not the field's own.</summary>
+        [AttributeUsage(AttributeTargets.Field)]
+        public sealed class ComponentNameAttribute : Attribute
+        {
+            public string Name { get; set; } = "";
+        }
     }
 }
