@@ -32,6 +32,29 @@ public static partial class TorchExtras
 #endif
         using DisposeScope scope = NewDisposeScope();
         (long batch, long length, long heads, long width) = (query.size(0), query.size(1), query.size(2), query.size(3));
+        Tensor attended = query.device_type == DeviceType.CPU ? Products(query, key, value) : Library(query, key, value);
+        attended = attended.transpose(1, 2).reshape(batch, length, heads * width);
+        if (lengths is not null)
+        {
+            // Later keys are hidden from earlier queries already; only the rows beyond the end are left to clear.
+            Tensor places = arange(length, device: query.device).view(1, length, 1);
+            attended = attended.masked_fill(places >= lengths.to(query.device).view(batch, 1, 1), 0);
+        }
+        return scope.MoveToOuter(attended);
+    }
+
+    // [B, H, T, d] by libtorch's own attention, which on a GPU writes no scores out.
+    internal static Tensor Library(Tensor query, Tensor key, Tensor value)
+    {
+        long repeats = query.size(2) / key.size(2);
+        Tensor k = repeats == 1 ? key : key.repeat_interleave(repeats, 2), v = repeats == 1 ? value : value.repeat_interleave(repeats, 2);
+        return nn.functional.scaled_dot_product_attention(query.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_casual: true);
+    }
+
+    // The same by two products.
+    internal static Tensor Products(Tensor query, Tensor key, Tensor value)
+    {
+        (long batch, long length, long heads, long width) = (query.size(0), query.size(1), query.size(2), query.size(3));
         long groups = key.size(2), per = heads / groups;
         // The heads that share a key head are further rows of one product: nothing is repeated.
         Tensor q = query.view(batch, length, groups, per, width).permute(0, 2, 3, 1, 4).reshape(batch * groups, per * length, width);
@@ -40,14 +63,6 @@ public static partial class TorchExtras
         Tensor hidden = ones([length, length], ScalarType.Bool, query.device).triu(1);
         Tensor scores = q.bmm(k).mul(1 / Math.Sqrt(width)).view(batch, heads, length, length);
         Tensor shares = scores.masked_fill(hidden, double.NegativeInfinity).softmax(-1, ScalarType.Float32).to(query.dtype);
-        Tensor result_ = shares.view(batch * groups, per * length, length).bmm(v)
-            .view(batch, heads, length, width).transpose(1, 2).reshape(batch, length, heads * width);
-        if (lengths is not null)
-        {
-            // Later keys are hidden from earlier queries already; only the rows beyond the end are left to clear.
-            Tensor places = arange(length, device: query.device).view(1, length, 1);
-            result_ = result_.masked_fill(places >= lengths.to(query.device).view(batch, 1, 1), 0);
-        }
-        return scope.MoveToOuter(result_);
+        return shares.view(batch * groups, per * length, length).bmm(v).view(batch, heads, length, width);
     }
 }

@@ -117,9 +117,9 @@ public static partial class TorchExtras
             }
 #endif
         using DisposeScope scope = NewDisposeScope();
-        Tensor losses_ = nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets.where(targets >= 0, full_like(targets, -100)), reduction: nn.Reduction.None);
-        Tensor total_ = (weights is null ? losses_ : losses_.mul(weights)).sum();
-        return scope.MoveToOuter(total_, losses_.detach());
+        Tensor each = nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets.where(targets >= 0, full_like(targets, -100)), reduction: nn.Reduction.None);
+        Tensor sum = (weights is null ? each : each.mul(weights)).sum();
+        return scope.MoveToOuter(sum, each.detach());
     }
 
 #if !TORCHSHARP

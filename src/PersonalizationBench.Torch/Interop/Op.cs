@@ -62,6 +62,13 @@ internal static unsafe class Op
             Bridge.pb_free((nint)result.A);
     }
 
+    /// <summary>An operator without a result.</summary>
+    internal static void CallNothing(string name, params ReadOnlySpan<Arg> args)
+    {
+        NativeArg unused;
+        Invoke(name, args, &unused, 0);
+    }
+
     private static void Invoke(string name, ReadOnlySpan<Arg> args, NativeArg* results, long capacity)
     {
         nint op = Find(name);

@@ -25,7 +25,7 @@ public static partial class torch
             public static Tensor softplus(Tensor x, double beta = 1, double threshold = 20) => x.softplus(beta, threshold);
             public static Tensor logsigmoid(Tensor x) => Op.Call("aten::log_sigmoid", x);
             public static Tensor softmax(Tensor input, long dim, ScalarType? dtype = null) => input.softmax(dim, dtype);
-            public static Tensor log_softmax(Tensor input, long dim, ScalarType? dtype = null) => input.log_softmax(dim, dtype);
+            public static Tensor log_softmax(Tensor x, long dim) => x.log_softmax(dim);
 
             public static Tensor gelu(Tensor x, Modules.GELU.Approximate approximate, bool inplace = false) =>
                 Op.Call("aten::gelu", x, approximate == Modules.GELU.Approximate.tanh ? "tanh" : "none");

@@ -69,7 +69,7 @@ namespace TorchSharp
             internal Dropout(double p)
                 : base(nameof(Dropout)) => _p = p;
 
-            public override torch.Tensor forward(torch.Tensor input) => torch.nn.functional.dropout(input, _p, training);
+            public override torch.Tensor forward(torch.Tensor tensor) => torch.nn.functional.dropout(tensor, _p, training);
         }
 
         /// <summary>Names of the ways to compute GELU.</summary>

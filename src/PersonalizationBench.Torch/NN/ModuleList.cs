@@ -30,7 +30,7 @@ public class ModuleList<T> : torch.nn.Module, IList<T> where T : torch.nn.Module
     }
 
     public void Add(T item) => _list.Add(item);
-    public void append(T module) => _list.Add(module);
+    public void append(params T[] parameters) => _list.AddRange(parameters);
     public void extend(IEnumerable<T> modules) => _list.AddRange(modules);
     public void Clear() => _list.Clear();
     public bool Contains(T item) => _list.Contains(item);

@@ -21,11 +21,14 @@ namespace TorchSharp
             public AdamW(
                 IEnumerable<Parameter> parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8,
                 double weight_decay = 0, bool amsgrad = false, bool maximize = false)
-                : this([new ParamGroup(parameters, lr, beta1, beta2, eps, weight_decay, amsgrad, maximize)])
+                : this((ParamGroup[])[new ParamGroup(parameters, lr, beta1, beta2, eps, weight_decay, amsgrad, maximize)])
             {
             }
 
-            public AdamW(IEnumerable<ParamGroup> parameters)
+            /// <summary>Each group carries its own numbers; those given here are for TorchSharp's signature.</summary>
+            public AdamW(
+                IEnumerable<ParamGroup> parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8,
+                double weight_decay = 0, bool amsgrad = false, bool maximize = false)
             {
                 foreach (ParamGroup group in parameters)
                 {
@@ -182,7 +185,8 @@ namespace TorchSharp
 
             public static AdamW AdamW(
                 IEnumerable<AdamW.ParamGroup> parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8,
-                double weight_decay = 0, bool amsgrad = false, bool maximize = false) => new(parameters);
+                double weight_decay = 0, bool amsgrad = false, bool maximize = false) =>
+                new(parameters, lr, beta1, beta2, eps, weight_decay, amsgrad, maximize);
         }
     }
 }

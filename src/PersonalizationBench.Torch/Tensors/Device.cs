@@ -91,6 +91,10 @@ public static partial class torch
                 : throw new ArgumentException($"'{text}' is not a kind of device; expected 'cpu' or 'cuda'");
     }
 
+    public static bool is_floating_point(ScalarType type) => type.IsFloatingPoint();
+    public static bool is_integral(ScalarType type) => type.IsIntegral();
+    public static bool is_complex(ScalarType type) => type.IsComplex();
+
     public static Device CUDA { get; } = new(DeviceType.CUDA);
     public static readonly Device CPU = new(DeviceType.CPU);
     public static readonly Device META = new(DeviceType.META);
@@ -102,14 +106,14 @@ public static partial class torch
 }
 
 /// <summary>Questions about element types.</summary>
-public static class ScalarTypeExtensionMethods
+public static class TensorExtensionMethods
 {
-    public static bool IsFloatingPoint(this torch.ScalarType type) =>
+    internal static bool IsFloatingPoint(this torch.ScalarType type) =>
         type is torch.ScalarType.Float16 or torch.ScalarType.Float32 or torch.ScalarType.Float64 or torch.ScalarType.BFloat16;
 
-    public static bool IsComplex(this torch.ScalarType type) => type is torch.ScalarType.ComplexFloat32 or torch.ScalarType.ComplexFloat64;
+    internal static bool IsComplex(this torch.ScalarType type) => type is torch.ScalarType.ComplexFloat32 or torch.ScalarType.ComplexFloat64;
 
-    public static bool IsIntegral(this torch.ScalarType type) => type is <= torch.ScalarType.Int64 or torch.ScalarType.Bool;
+    internal static bool IsIntegral(this torch.ScalarType type) => type is <= torch.ScalarType.Int64 or torch.ScalarType.Bool;
 
     /// <summary>Bytes of one element.</summary>
     public static int ElementSize(this torch.ScalarType type) => type switch

@@ -91,7 +91,6 @@ public static partial class torch
         public Tensor sqrt_() => Self("aten::sqrt_");
         public Tensor tanh_() => Self("aten::tanh_");
         public Tensor relu_() => Self("aten::relu_");
-        public Tensor square_() => Self("aten::square_");
         public Tensor zero_() => Self("aten::zero_");
 
         public Tensor add(Tensor target) => Op.Call("aten::add.Tensor", this, target);
