@@ -68,11 +68,13 @@ run_checks() {
 
 # run_all_tests [FILTER]: a filter that is in a project's name selects that project whole, else it selects tests by name.
 run_all_tests() {
-  local filter=$1 project selected=()
+  local filter=$1 wanted project selected=()
   mkdir -p "$out/tests"
+  # tr and not ${filter,,}: the latter never matches as a pattern where it is empty (bash 5.2).
+  wanted=$(printf '%s' "$filter" | tr '[:upper:]' '[:lower:]')
   for project in "$here"/tests/*/*.csproj; do
     case $(basename "$project" .csproj | tr '[:upper:]' '[:lower:]') in
-      *"${filter,,}"*) selected+=("$project") ;;
+      *"$wanted"*) selected+=("$project") ;;
     esac
   done
   if [ ${#selected[@]} -gt 0 ]; then
