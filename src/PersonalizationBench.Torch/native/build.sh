@@ -2,6 +2,8 @@
 # Builds libpbtorch.so against this machine's libtorch.   Usage: build.sh OUTPUT_DIRECTORY
 # LIBTORCH=/path/to/torch (the folder with lib/ and include/) picks another libtorch, such as a Python PyTorch's.
 # Does nothing when the library is newer than its sources and was built for this very libtorch.
+# The linker wants its commas: -Wl,-z,now is one word.
+# shellcheck disable=SC2054
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 output=${1:?usage: build.sh OUTPUT_DIRECTORY}
@@ -43,7 +45,7 @@ if [ -n "${LIBTORCH:-}" ]; then
   fi
 else
   cpu=$("$cxx" -print-file-name=libtorch_cpu.so)   # the bare name again when there is none
-  [ -e "$cpu" ] && [ -e /usr/include/ATen/ATen.h ] || fail "libtorch is not installed"
+  if [ ! -e "$cpu" ] || [ ! -e /usr/include/ATen/ATen.h ]; then fail "libtorch is not installed"; fi
   flags+=(-I/usr/include/torch/csrc/api/include)
 fi
 links+=(-ltorch -ltorch_cpu -lc10)
