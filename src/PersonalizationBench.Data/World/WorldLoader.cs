@@ -49,6 +49,8 @@ public sealed class WorldLoader : IDatasetLoader
     /// <summary>Raise it when the same options would give other texts.</summary>
     private const int GeneratorVersion = 1;
 
+    private const int MaxUsers = 900;
+
     public string Name => "world";
 
     public string Summary => "Synthetic users: facts, preferences, style, jargon, absence, updates; generated from a seed.";
@@ -116,7 +118,9 @@ public sealed class WorldLoader : IDatasetLoader
 
     private static void Validate(WorldOptions world)
     {
-        Require(world.Users >= 1, "users", "at least 1");
+        // A population of a quarter of the names has about a thousand of them; more users than names would never be found.
+        Require(world.Users is >= 1 and <= MaxUsers, "users", $"1 to {MaxUsers}");
+        Require(world.TuningUsers is >= 0 and <= MaxUsers, "tuning_users", $"0 to {MaxUsers}");
         Require(world.Documents >= 1, "documents", "at least 1");
         Require(world.Mentions >= 1, "mentions", "at least 1");
         Require(world.Facts is >= 0 && world.Facts <= Relation.All.Count, "facts", $"0 to {Relation.All.Count}, the number of relations");

@@ -140,12 +140,14 @@ public class WorldTests
     [InlineData("facts", 21)]
     [InlineData("updates", 13)]
     [InlineData("absences", 9)]
+    [InlineData("users", 5000)]
     public void Options_out_of_range_name_the_key(string key, int value)
     {
         var options = key switch
         {
             "facts" => Options with { Facts = value },
             "updates" => Options with { Updates = value },
+            "users" => Options with { Users = value },
             _ => Options with { Absences = value },
         };
         var error = Assert.Throws<PbenchException>(() => new WorldLoader().Load(options));
