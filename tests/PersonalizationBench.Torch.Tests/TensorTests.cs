@@ -219,11 +219,6 @@ public class TensorTests
         a.set_state(state);
         Assert.Equal(next, Values(rand([5], generator: a)));
         Assert.Equal(7, a.initial_seed());
-
-        manual_seed(3);
-        float[] global = Values(rand(4));
-        manual_seed(3);
-        Assert.Equal(global, Values(rand(4)));
         Assert.Equal(Enumerable.Range(0, 9), Values(randperm(9, generator: a)).Order().Select(v => (int)v));
         Assert.All(Values(randint(3, 5, [50], generator: a)), v => Assert.InRange(v, 3, 4));
         Assert.Equal(1, tensor(new float[] { 0, 1, 0 }).multinomial(1, generator: a).item<long>());
