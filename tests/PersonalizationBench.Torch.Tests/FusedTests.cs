@@ -129,6 +129,39 @@ public class FusedTests
             packed);
     }
 
+    [Theory]
+    [InlineData(ScalarType.BFloat16, 32)]
+    [InlineData(ScalarType.BFloat16, 8)] // too narrow for tiles: composed
+    [InlineData(ScalarType.Float32, 16)]
+    public void Sequences_one_after_another_attend_as_each_alone(ScalarType type, long width)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] inputs = [Random(1, 1, 90, 4, width), Random(2, 1, 90, 2, width), Random(3, 1, 90, 2, width)];
+        (long Start, long Count)[] spans = [(0, 33), (33, 1), (40, 0), (41, 40)]; // with a gap, and an end that belongs to none
+        Tensor lengths = tensor(spans.SelectMany(s => new[] { s.Start, s.Count }).ToArray()).view(-1, 2);
+        Compare(type, x => TorchExtras.CausalAttention(x[0], x[1], x[2], lengths), inputs);
+        Tensor whole = TorchExtras.CausalAttention(inputs[0].to(type), inputs[1].to(type), inputs[2].to(type), lengths);
+        foreach ((long start, long count) in spans.Where(s => s.Count > 0))
+        {
+            Tensor alone = TorchExtras.CausalAttention(
+                inputs[0].narrow(1, start, count).to(type), inputs[1].narrow(1, start, count).to(type), inputs[2].narrow(1, start, count).to(type));
+            Assert.InRange(Distance(whole.narrow(1, start, count), alone), 0, Tolerance(type));
+        }
+        Assert.Equal(0, whole.narrow(1, 81, 9).to(ScalarType.Float32).abs().max().item<float>());
+        Assert.ThrowsAny<Exception>(() => TorchExtras.CausalAttention(inputs[0].to(type), inputs[1].to(type), inputs[2].to(type), tensor(new long[] { 80, 11 }).view(1, 2)));
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void LowRankAdd_is_the_composed_one(ScalarType type)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        // Written over y, which therefore comes from another operation.
+        Compare(type, x => TorchExtras.LowRankAdd(x[0].mul(1), x[1], x[2], x[3], 0.5), Random(1, 12, 7), Random(2, 12, 5), Random(3, 3, 2, 5), Random(4, 3, 7, 2));
+        Assert.ThrowsAny<Exception>(() => TorchExtras.LowRankAdd(Random(1, 12, 7), Random(2, 12, 5), Random(3, 5, 2, 5), Random(4, 5, 7, 2), 1));
+    }
+
     [Fact]
     public void Attention_by_the_library_is_attention_by_products()
     {

@@ -138,7 +138,7 @@ public sealed class AdapterBank : IDisposable
         var pairs = new (Tensor, Tensor)?[Config.Layers, LlamaNames.Projections.Count];
         foreach (var site in _sites)
             pairs[site.Layer, site.Projection] = (site.A.index_select(0, index).to(type), site.B.index_select(0, index).mul(present).to(type));
-        return new AdapterRows(slots.Count, Options.Scaling, pairs);
+        return new AdapterRows(Config, Options.Scaling, pairs);
     }
 
     internal void RequireSlot(int slot)

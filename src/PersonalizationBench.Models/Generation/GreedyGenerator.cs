@@ -99,7 +99,7 @@ internal static class GreedyGenerator
         {
             using var inner = NewDisposeScope();
             var ids = Batches.Padded(rows.Select(r => r.Tokens).ToList(), longest, weights.Device);
-            var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, ids, Batches.Lengths(rows.Select(r => r.Tokens.Length)), adapters, cache);
+            var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Tokens.Length))), adapters, cache);
             var last = tensor(rows.Select((r, i) => (long)i * longest + r.Tokens.Length - 1).ToArray()).to(torch.device(weights.Device));
             return Argmax(hidden.index_select(0, last));
         }

@@ -56,7 +56,7 @@ internal static class Scorer
         var started = meter.Clock.GetTimestamp();
         var length = batch.Max(r => r.Read.Length);
         var ids = Batches.Padded(batch.Select(r => r.Read).ToList(), length, weights.Device);
-        var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, ids, Batches.Lengths(batch.Select(r => r.Read.Length)), model.AdaptersOf([.. batch.Select(r => r.Slot)]));
+        var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(batch.Select(r => r.Read.Length))), model.AdaptersOf([.. batch.Select(r => r.Slot)]));
 
         var (places, targets) = (new List<long>(), new List<long>());
         for (var row = 0; row < batch.Count; row++)

@@ -10,25 +10,6 @@ namespace PersonalizationBench.Models;
 /// </summary>
 internal static class Kernels
 {
-    /// <summary>[T, T]: 0 where a position may look, minus infinity where it must not.</summary>
-    public static Tensor CausalMask(int length, ScalarType type, Device device) =>
-        full([length, length], float.NegativeInfinity, type, device).triu_(1);
-
-    /// <summary>Every position attends to itself and those before it.</summary>
-    /// <param name="query">[B, T, H, d]</param>
-    /// <param name="key">[B, T, K, d] with K dividing H; query head h reads key head h / (H / K).</param>
-    /// <param name="value">As <paramref name="key"/>.</param>
-    /// <param name="mask">From <see cref="CausalMask"/>.</param>
-    /// <returns>[B, T, H * d]</returns>
-    public static Tensor CausalAttention(Tensor query, Tensor key, Tensor value, Tensor mask)
-    {
-        var (batch, length, heads, width) = (query.size(0), query.size(1), query.size(2), query.size(3));
-        var (q, k, v) = (query.transpose(1, 2), Repeated(key, heads).transpose(1, 2), Repeated(value, heads).transpose(1, 2));
-        // Added in place: the product's backward pass does not need what it made. Softmax sums in f32 in either type.
-        var shares = q.mul(1 / Math.Sqrt(width)).matmul(k.transpose(-2, -1)).add_(mask).softmax(-1);
-        return shares.matmul(v).transpose(1, 2).reshape(batch, length, heads * width);
-    }
-
     /// <summary>Queries that look back into a cache.</summary>
     /// <param name="query">[B, T, H, d]</param>
     /// <param name="keys">[B, K, S, d]</param>
@@ -65,10 +46,4 @@ internal static class Kernels
 
     /// <summary>True where bf16 products are faster than f32 ones: any GPU, and processors that have them in hardware.</summary>
     public static bool FastBFloat16(string device) => device != "cpu" || TorchExtras.FastBFloat16;
-
-    private static Tensor Repeated(Tensor heads, long count)
-    {
-        var (batch, length, own, width) = (heads.size(0), heads.size(1), heads.size(2), heads.size(3));
-        return own == count ? heads : heads.unsqueeze(3).expand(batch, length, own, count / own, width).reshape(batch, length, count, width);
-    }
 }

@@ -169,6 +169,9 @@ public static class LlamaNames
     /// <summary>The seven projections of a block, in the order of <c>model.safetensors</c> written here.</summary>
     public static readonly IReadOnlyList<string> Projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
+    /// <summary>Which of them share their input and are computed as one product: q k v, o, gate up, down.</summary>
+    internal static readonly IReadOnlyList<IReadOnlyList<int>> Products = [[0, 1, 2], [3], [4, 5], [6]];
+
     public static string AttentionNorm(int layer) => FormattableString.Invariant($"model.layers.{layer}.input_layernorm.weight");
 
     public static string MlpNorm(int layer) => FormattableString.Invariant($"model.layers.{layer}.post_attention_layernorm.weight");

@@ -8,25 +8,20 @@ namespace PersonalizationBench.Models;
 /// attention never looks from a real token.</summary>
 internal static class LlamaNetwork
 {
-    // Indices into LlamaNames.Projections.
-    private const int Q = 0, K = 1, V = 2, O = 3, Gate = 4, Up = 5, Down = 6;
+    // Indices into LlamaNames.Products.
+    private const int QueryKeyValue = 0, Output = 1, GateUp = 2, Down = 3;
 
     /// <summary>Whole sequences from position 0.</summary>
     /// <param name="embedding">The embedding to look up in; differs from the head's copy in training.</param>
-    /// <param name="ids">[B, T], int64</param>
-    /// <param name="lengths">[B], int64 on the CPU: real tokens of each row, so that padding need not be attended to; null for all.</param>
-    /// <param name="cache">Filled with the keys and values where given.</param>
+    /// <param name="cache">Filled with the keys and values where given; one sequence a row then.</param>
     /// <returns>Hidden states after the last norm, [B * T, d].</returns>
-    public static Tensor Forward(LlamaConfig config, LlamaParameters parameters, Tensor embedding, RotaryTable rotary, Tensor ids, Tensor? lengths, AdapterRows? adapters, KvCache? cache = null)
+    public static Tensor Forward(LlamaConfig config, LlamaParameters parameters, Tensor embedding, RotaryTable rotary, TokenRows tokens, AdapterRows? adapters, KvCache? cache = null)
     {
-        var length = (int)ids.size(1);
-        var (cos, sin) = rotary.Range(0, length);
-        // The fused attention is made for bf16; in f32 one mask for all layers is the faster way.
-        var mask = parameters.Blocks[0].Down.dtype == ScalarType.BFloat16 ? null : Kernels.CausalMask(length, ScalarType.Float32, ids.device);
-        return Run(config, parameters, embedding, ids, adapters, cos, sin, (layer, q, k, v) =>
+        var (cos, sin) = tokens.Positions is null ? rotary.Range(0, (int)tokens.Ids.size(1)) : rotary.Row(tokens.Positions);
+        return Run(config, parameters, embedding, tokens.Ids, adapters, cos, sin, (layer, q, k, v) =>
         {
             cache?.WriteStart(layer, k, v);
-            return mask is null ? TorchExtras.CausalAttention(q, k, v, lengths) : Kernels.CausalAttention(q, k, v, mask);
+            return TorchExtras.CausalAttention(q, k, v, tokens.Lengths);
         });
     }
 
@@ -61,43 +56,35 @@ internal static class LlamaNetwork
         {
             var block = parameters.Blocks[layer];
             var normed = TorchExtras.RmsNorm(x, block.AttentionNorm, config.NormEpsilon);
-            var (q, k, v) = Rotated(config, normed, normed.matmul(block.QueryKeyValue.t()), layer, ids.size(0), adapters, cos, sin);
+            var (q, k, v) = Rotated(config, Project(normed, block.QueryKeyValue, layer, QueryKeyValue), ids.size(0), cos, sin);
             var attended = attend(layer, q, k, v).view(-1, config.Dimension);
-            x = x.add(Adapted(attended, attended.matmul(block.Output.t()), layer, O, adapters));
+            x = x.add(Project(attended, block.Output, layer, Output));
 
             normed = TorchExtras.RmsNorm(x, block.MlpNorm, config.NormEpsilon);
-            var gated = Gated(normed, normed.matmul(block.GateUp.t()), layer, adapters);
-            x = x.add(Adapted(gated, gated.matmul(block.Down.t()), layer, Down, adapters));
+            var gated = TorchExtras.SwiGlu(Project(normed, block.GateUp, layer, GateUp));
+            x = x.add(Project(gated, block.Down, layer, Down));
         }
         return TorchExtras.RmsNorm(x, parameters.FinalNorm, config.NormEpsilon);
+
+        Tensor Project(Tensor input, Tensor weight, int layer, int product)
+        {
+            var output = input.matmul(weight.t());
+            return adapters is null ? output : adapters.Add(input, output, layer, product);
+        }
     }
 
     /// <summary>Query [B, T, H, d], key and value [B, T, K, d], the first two turned by their positions.</summary>
-    private static (Tensor Q, Tensor K, Tensor V) Rotated(LlamaConfig config, Tensor input, Tensor projected, int layer, long batch, AdapterRows? adapters, Tensor cos, Tensor sin)
+    private static (Tensor Q, Tensor K, Tensor V) Rotated(LlamaConfig config, Tensor projected, long batch, Tensor cos, Tensor sin)
     {
         var (heads, keyHeads, width) = (config.Heads, config.KeyValueHeads, config.HeadDimension);
-        if (adapters is not null && adapters.Adapts(layer, Q, K, V))
-        {
-            var parts = projected.split([config.Dimension, config.KeyValueDimension, config.KeyValueDimension], 1L);
-            return (
-                TorchExtras.Rotate(Heads(adapters.Add(input, parts[0], layer, Q)), cos, sin),
-                TorchExtras.Rotate(Heads(adapters.Add(input, parts[1], layer, K)), cos, sin),
-                Heads(adapters.Add(input, parts[2], layer, V)));
-        }
-        var split = Heads(projected).split([heads + keyHeads, keyHeads], 2L);
+        var split = projected.view(batch, -1, heads + 2 * keyHeads, width).split([heads + keyHeads, keyHeads], 2L);
         var turned = TorchExtras.Rotate(split[0], cos, sin).split([heads, keyHeads], 2L);
         return (turned[0], turned[1], split[1]);
-
-        Tensor Heads(Tensor flat) => flat.reshape(batch, -1, flat.size(-1) / width, width);
     }
-
-    private static Tensor Gated(Tensor input, Tensor projected, int layer, AdapterRows? adapters)
-    {
-        if (adapters is null || !adapters.Adapts(layer, Gate, Up)) return TorchExtras.SwiGlu(projected);
-        var parts = projected.chunk(2, 1);
-        return TorchExtras.SwiGlu(adapters.Add(input, parts[0], layer, Gate).contiguous(), adapters.Add(input, parts[1], layer, Up).contiguous());
-    }
-
-    private static Tensor Adapted(Tensor input, Tensor output, int layer, int projection, AdapterRows? adapters) =>
-        adapters is null ? output : adapters.Add(input, output, layer, projection);
 }
+
+/// <summary>The tokens of a forward pass.</summary>
+/// <param name="Ids">[B, T], int64</param>
+/// <param name="Lengths">As <see cref="TorchExtras.CausalAttention"/> takes it: what belongs to which sequence.</param>
+/// <param name="Positions">[T], int64: each token's place in its sequence, where B is 1 and sequences lie one after another; null: 0 to T - 1 in every row.</param>
+internal sealed record TokenRows(Tensor Ids, Tensor? Lengths, Tensor? Positions = null);

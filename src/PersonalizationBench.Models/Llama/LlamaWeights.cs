@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -109,6 +110,11 @@ public sealed class LlamaWeights : IDisposable
         var copies = Cloned(Compute);
         return new LlamaWeights(Config, copies, copies, ComputeType, Device);
     }
+
+    /// <summary>The weights as they stand, packed for training adapters on them; null where products are not bf16 or there is no fast way.</summary>
+    internal FrozenLlama? TryPack() => ComputeType != ScalarType.BFloat16 ? null : FrozenLlama.TryPack(
+        new LlamaShape(Config.Layers, Config.Heads, Config.KeyValueHeads, Config.HeadDimension, Config.HiddenDimension, Config.VocabularySize, Config.NormEpsilon),
+        [.. Compute.Blocks.SelectMany(b => new[] { b.AttentionNorm, b.QueryKeyValue, b.Output, b.MlpNorm, b.GateUp, b.Down }), Compute.FinalNorm, Compute.Head]);
 
     /// <summary>Master and copy of every stored tensor; norms, and all where products are f32, are one and the same.</summary>
     internal IEnumerable<(Tensor Master, Tensor Copy)> Pairs() => Masters.Stored.Zip(Compute.Stored, (m, c) => (m.Tensor, c.Tensor));

@@ -36,6 +36,13 @@ internal sealed class RotaryTable : IDisposable
         return (_cos.index_select(0, positions).view(rows, 1, 1, -1), _sin.index_select(0, positions).view(rows, 1, 1, -1));
     }
 
+    /// <summary>Of every token of one row: [1, T, 1, d/2].</summary>
+    public (Tensor Cos, Tensor Sin) Row(Tensor positions)
+    {
+        var length = positions.numel();
+        return (_cos.index_select(0, positions).view(1, length, 1, -1), _sin.index_select(0, positions).view(1, length, 1, -1));
+    }
+
     public void Dispose()
     {
         _cos.Dispose();

@@ -114,6 +114,7 @@ public static class AdapterTrainer
     private static void Train(LoadedBase loadedBase, AdapterBank bank, AdapterGroup group, AdapterTrainingOptions options, CostMeter meter, CancellationToken cancellation)
     {
         var adapterFlops = FlopCount.Adapter(bank.Config, bank.Options);
+        using var frozen = loadedBase.Weights.TryPack();
         for (var step = 0; step < group.Learners[0].Steps; step++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -121,7 +122,7 @@ public static class AdapterTrainer
             var active = group.Learners.Count(l => l.Steps > step);
             var view = group.View(active);
             var batch = new TrainingBatch([.. group.Learners.Take(active).SelectMany(l => l.NextRows())], active);
-            var (total, losses) = batch.Losses(loadedBase.Weights, loadedBase.Rotary, new AdapterRows(active, bank.Options.Scaling, view.Pairs));
+            var (total, losses) = batch.Losses(loadedBase.Weights, loadedBase.Rotary, new AdapterRows(bank.Config, bank.Options.Scaling, view.Pairs), frozen);
             total.backward();
 
             var values = losses.cpu().data<float>().ToArray();

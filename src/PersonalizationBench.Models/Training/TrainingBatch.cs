@@ -6,8 +6,9 @@ using static TorchSharp.torch;
 namespace PersonalizationBench.Models;
 
 /// <summary>
-/// One step's sequences as plain arrays, so that another thread can make them. Rows lie in equal groups (one per adapter
-/// slot; one group in all without adapters), and each group's loss is the weighted mean over its own targets.
+/// One step's sequences as plain arrays, so that another thread can make them. They lie one after another with nothing
+/// between: no token is padding, but for the ends of groups. Groups (one per adapter slot; one in all without adapters) take
+/// equal room, and each group's loss is the weighted mean over its own targets.
 /// </summary>
 internal sealed class TrainingBatch
 {
@@ -15,22 +16,25 @@ internal sealed class TrainingBatch
     private const double SelectionShare = 0.6;
 
     private readonly long[] _ids;
+    private readonly long[] _positions;
+    private readonly long[] _spans;
     private readonly long[]? _places;
     private readonly long[] _targets;
     private readonly long[] _groupOf;
     private readonly float[] _coefficients;
 
+    /// <param name="rows">As many for each group, a group's own together.</param>
     public TrainingBatch(IReadOnlyList<TokenSequence> rows, int groups)
     {
-        (Rows, Groups) = (rows.Count, groups);
-        Length = rows.Max(r => r.Ids.Length) - 1;
+        Groups = groups;
+        Sequences = [.. rows.Select(r => r.Ids.Length - 1)];
         GroupTokens = new long[groups];
         var perGroup = rows.Count / groups;
         var totals = new double[groups];
         var weighted = 0;
         for (var row = 0; row < rows.Count; row++)
         {
-            GroupTokens[row / perGroup] += rows[row].Ids.Length - 1;
+            GroupTokens[row / perGroup] += Sequences[row];
             foreach (var weight in rows[row].Weights.AsSpan(1))
             {
                 if (weight == 0) continue;
@@ -38,40 +42,36 @@ internal sealed class TrainingBatch
                 weighted++;
             }
         }
-        _ids = new long[Rows * Length];
-        var select = weighted < SelectionShare * Rows * Length;
+        var room = (int)GroupTokens.Max();
+        _ids = new long[groups * room];
+        _positions = new long[groups * room];
+        _spans = new long[2 * rows.Count];
+        var select = weighted < SelectionShare * _ids.Length;
         var (places, targets, groupOf, coefficients) = (new List<long>(), new List<long>(), new List<long>(), new List<float>());
-        for (var row = 0; row < rows.Count; row++)
+        for (int row = 0, place = 0; row < rows.Count; row++)
         {
-            var sequence = rows[row];
-            var group = row / perGroup;
-            for (var t = 0; t < Length; t++)
+            var (sequence, group) = (rows[row], row / perGroup);
+            if (row % perGroup == 0) place = group * room;
+            (_spans[2 * row], _spans[2 * row + 1]) = (place, Sequences[row]);
+            for (var t = 0; t < Sequences[row]; t++, place++)
             {
-                var inside = t + 1 < sequence.Ids.Length;
-                var place = row * Length + t;
-                if (inside) _ids[place] = sequence.Ids[t];
-                var weight = inside ? sequence.Weights[t + 1] : 0;
+                (_ids[place], _positions[place]) = (sequence.Ids[t], t);
+                var weight = sequence.Weights[t + 1];
                 if (select && weight == 0) continue;
                 places.Add(place);
-                targets.Add(inside ? sequence.Ids[t + 1] : 0);
+                targets.Add(sequence.Ids[t + 1]);
                 groupOf.Add(group);
                 coefficients.Add(weight == 0 ? 0 : (float)(weight / totals[group]));
             }
         }
-        _places = select ? [.. places] : null;
+        _places = select || places.Count < _ids.Length ? [.. places] : null;
         (_targets, _groupOf, _coefficients) = ([.. targets], [.. groupOf], [.. coefficients]);
-        Sequences = [.. rows.Select(r => r.Ids.Length - 1)];
         Weight = totals.Sum();
     }
 
-    public int Rows { get; }
-
     public int Groups { get; }
 
-    /// <summary>Of the longest row.</summary>
-    public int Length { get; }
-
-    /// <summary>Read tokens of every row, padding left out.</summary>
+    /// <summary>Read tokens of every row.</summary>
     public IReadOnlyList<int> Sequences { get; }
 
     /// <summary>Read tokens of every group.</summary>
@@ -83,19 +83,39 @@ internal sealed class TrainingBatch
     public double Weight { get; }
 
     /// <summary>The sum of the groups' losses, of which backward is called, and the loss of every group, [G], without a gradient; f32, in nats.</summary>
-    public (Tensor Total, Tensor PerGroup) Losses(LlamaWeights weights, RotaryTable rotary, AdapterRows? adapters)
+    /// <param name="frozen">The base packed for adapters alone, where that can be had.</param>
+    public (Tensor Total, Tensor PerGroup) Losses(LlamaWeights weights, RotaryTable rotary, AdapterRows? adapters, FrozenLlama? frozen = null)
     {
         var device = torch.device(weights.Device);
-        var ids = tensor(_ids).view(Rows, Length).to(device);
-        // Looked up in the f32 masters: a common token's gradient is a sum of hundreds of terms, which bf16 cannot hold.
-        var hidden = LlamaNetwork.Forward(weights.Config, weights.Compute, weights.Masters.Embedding, rotary, ids, Batches.Lengths(Sequences), adapters);
-        if (_places is not null) hidden = hidden.index_select(0, tensor(_places).to(device));
         var coefficients = tensor(_coefficients).to(device);
-        var (total, losses) = TorchExtras.CrossEntropy(LlamaNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
+        var (total, losses) = frozen is null || adapters is null ? ByOperators(weights, rotary, adapters, coefficients) : InOneCall(weights, rotary, adapters, frozen);
         var perGroup = Groups == 1
             ? total.detach().view(1)
             : zeros([Groups], ScalarType.Float32, device).index_add_(0, tensor(_groupOf).to(device), losses.mul(coefficients), 1);
         return (total, perGroup);
+    }
+
+    private (Tensor Total, Tensor Losses) ByOperators(LlamaWeights weights, RotaryTable rotary, AdapterRows? adapters, Tensor coefficients)
+    {
+        var device = torch.device(weights.Device);
+        var tokens = new TokenRows(tensor(_ids).view(1, -1).to(device), tensor(_spans).view(-1, 2), tensor(_positions).to(device));
+        // Looked up in the f32 masters: a common token's gradient is a sum of hundreds of terms, which bf16 cannot hold.
+        var hidden = LlamaNetwork.Forward(weights.Config, weights.Compute, weights.Masters.Embedding, rotary, tokens, adapters);
+        if (_places is not null) hidden = hidden.index_select(0, tensor(_places).to(device));
+        return TorchExtras.CrossEntropy(LlamaNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
+    }
+
+    private (Tensor Total, Tensor Losses) InOneCall(LlamaWeights weights, RotaryTable rotary, AdapterRows adapters, FrozenLlama frozen)
+    {
+        var (targets, coefficients) = (new long[_ids.Length], new float[_ids.Length]);
+        Array.Fill(targets, -1);
+        for (var i = 0; i < _targets.Length; i++)
+            (targets[_places?[i] ?? i], coefficients[_places?[i] ?? i]) = (_coefficients[i] == 0 ? -1 : _targets[i], _coefficients[i]);
+        var (cos, sin) = rotary.Row(tensor(_positions));
+        var embedded = weights.Masters.Embedding.index_select(0, tensor(_ids));
+        var (total, losses) = frozen.AdapterLoss(
+            embedded, tensor(_spans).view(-1, 2), Groups, cos, sin, tensor(targets), tensor(coefficients), adapters.Scaling, adapters.Products);
+        return (total, _places is null ? losses : losses.index_select(0, tensor(_places)));
     }
 
     /// <summary>Operations of the forward pass over real tokens.</summary>

@@ -15,7 +15,8 @@ public static partial class TorchExtras
     /// <param name="query">[B, T, H, d]</param>
     /// <param name="key">[B, T, K, d] with K dividing H; query head h reads key head h / (H / K)</param>
     /// <param name="value">as <paramref name="key"/></param>
-    /// <param name="lengths">[B], int64 on the CPU: positions of each row in use, the rest gives zeros; null for all</param>
+    /// <param name="lengths">int64 on the CPU: [B], the positions of each row in use, or with B = 1 spans [S, 2], where many sequences
+    /// lie one after another: the start and count of each. Positions in no sequence give zeros. Null: all of every row.</param>
     /// <returns>[B, T, H * d]</returns>
     public static Tensor CausalAttention(Tensor query, Tensor key, Tensor value, Tensor? lengths = null)
     {
@@ -31,38 +32,66 @@ public static partial class TorchExtras
             }
 #endif
         using DisposeScope scope = NewDisposeScope();
-        (long batch, long length, long heads, long width) = (query.size(0), query.size(1), query.size(2), query.size(3));
-        Tensor attended = query.device_type == DeviceType.CPU ? Products(query, key, value) : Library(query, key, value);
-        attended = attended.transpose(1, 2).reshape(batch, length, heads * width);
+        if (lengths?.dim() == 2)
+            return scope.MoveToOuter(OfSpans(query, key, value, lengths));
+        Tensor attended = Composed(query, key, value);
         if (lengths is not null)
         {
             // Later keys are hidden from earlier queries already; only the rows beyond the end are left to clear.
-            Tensor places = arange(length, device: query.device).view(1, length, 1);
-            attended = attended.masked_fill(places >= lengths.to(query.device).view(batch, 1, 1), 0);
+            Tensor places = arange(query.size(1), device: query.device).view(1, -1, 1);
+            attended = attended.masked_fill(places >= lengths.to(query.device).view(-1, 1, 1), 0);
         }
         return scope.MoveToOuter(attended);
+    }
+
+    // Every sequence in a row of its own, and back.
+    private static Tensor OfSpans(Tensor query, Tensor key, Tensor value, Tensor spans)
+    {
+        long[] at = spans.data<long>().ToArray();
+        int count = at.Length / 2;
+        long length = query.size(1), longest = 0;
+        for (int s = 0; s < count; s++)
+            longest = Math.Max(longest, at[2 * s + 1]);
+        // A place beyond a sequence's end reads any token; a token of no sequence reads a row of zeros behind all others.
+        long[] from = new long[count * longest], back = new long[length];
+        Array.Fill(back, count * longest);
+        for (int s = 0; s < count; s++)
+            for (long t = 0; t < at[2 * s + 1]; t++)
+            {
+                from[s * longest + t] = at[2 * s] + t;
+                back[at[2 * s] + t] = s * longest + t;
+            }
+        Tensor places = tensor(from).to(query.device);
+        Tensor attended = Composed(Rows(query), Rows(key), Rows(value)).view(count * longest, -1);
+        Tensor none = zeros([1, attended.size(1)], attended.dtype, attended.device);
+        return cat([attended, none]).index_select(0, tensor(back).to(query.device)).unsqueeze(0);
+
+        Tensor Rows(Tensor x) => x.squeeze(0).index_select(0, places).view(count, longest, x.size(2), x.size(3));
+    }
+
+    // [B, T, H * d]
+    private static Tensor Composed(Tensor query, Tensor key, Tensor value)
+    {
+        Tensor attended = query.device_type == DeviceType.CPU ? Products(query, key, value) : Library(query, key, value);
+        return attended.transpose(1, 2).reshape(query.size(0), query.size(1), query.size(2) * query.size(3));
     }
 
     // [B, H, T, d] by libtorch's own attention, which on a GPU writes no scores out.
     internal static Tensor Library(Tensor query, Tensor key, Tensor value)
     {
-        long repeats = query.size(2) / key.size(2);
-        Tensor k = repeats == 1 ? key : key.repeat_interleave(repeats, 2), v = repeats == 1 ? value : value.repeat_interleave(repeats, 2);
+        Tensor k = Repeated(key, query.size(2)), v = Repeated(value, query.size(2));
         return nn.functional.scaled_dot_product_attention(query.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_casual: true);
     }
 
     // The same by two products.
     internal static Tensor Products(Tensor query, Tensor key, Tensor value)
     {
-        (long batch, long length, long heads, long width) = (query.size(0), query.size(1), query.size(2), query.size(3));
-        long groups = key.size(2), per = heads / groups;
-        // The heads that share a key head are further rows of one product: nothing is repeated.
-        Tensor q = query.view(batch, length, groups, per, width).permute(0, 2, 3, 1, 4).reshape(batch * groups, per * length, width);
-        Tensor k = key.permute(0, 2, 3, 1).reshape(batch * groups, width, length);
-        Tensor v = value.transpose(1, 2).reshape(batch * groups, length, width);
-        Tensor hidden = ones([length, length], ScalarType.Bool, query.device).triu(1);
-        Tensor scores = q.bmm(k).mul(1 / Math.Sqrt(width)).view(batch, heads, length, length);
-        Tensor shares = scores.masked_fill(hidden, double.NegativeInfinity).softmax(-1, ScalarType.Float32).to(query.dtype);
-        return shares.view(batch * groups, per * length, length).bmm(v).view(batch, heads, length, width);
+        (long length, double scale) = (query.size(1), 1 / Math.Sqrt(query.size(3)));
+        Tensor q = query.transpose(1, 2), k = Repeated(key, query.size(2)).transpose(1, 2), v = Repeated(value, query.size(2)).transpose(1, 2);
+        Tensor mask = full([length, length], float.NegativeInfinity, query.dtype, query.device).triu_(1);
+        // Added in place: the product's backward pass does not need what it made. Softmax sums in f32 in either type.
+        return q.mul(scale).matmul(k.transpose(-2, -1)).add_(mask).softmax(-1).matmul(v);
     }
+
+    private static Tensor Repeated(Tensor x, long heads) => x.size(2) == heads ? x : x.repeat_interleave(heads / x.size(2), 2);
 }

@@ -77,6 +77,13 @@ internal static unsafe partial class Bridge
     [LibraryImport(Library)] internal static partial int pb_rotary(nint input, nint cosine, nint sine, long* result);
     [LibraryImport(Library)] internal static partial int pb_swiglu(nint gate, nint up, long* result);
     [LibraryImport(Library)] internal static partial int pb_attention(nint query, nint key, nint value, nint lengths, long* result);
+    [LibraryImport(Library)] internal static partial int pb_low_rank_add(nint output, nint input, nint a, nint b, double scaling, long* result);
+    [LibraryImport(Library)] internal static partial int pb_llama_pack(long* tensors, long* shape, double epsilon, long* result);
+    [LibraryImport(Library)] internal static partial void pb_llama_free(nint model);
+
+    [LibraryImport(Library)]
+    internal static partial int pb_llama_adapters(
+        nint model, long* inputs, long groups, double scaling, long* adapters, long count, long* total, long* losses);
     [LibraryImport(Library)] internal static partial void pb_keep_memory();
     [LibraryImport(Library)] internal static partial void pb_release_memory();
 

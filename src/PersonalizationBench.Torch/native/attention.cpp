@@ -9,7 +9,7 @@
 
 namespace pb {
 
-static int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
+static bool spans(const at::Tensor& lengths) { return lengths.defined() && lengths.dim() == 2; }
 
 // Elements from one row of a workspace to the next: a power of two would put all rows of a tile into the same few cache sets.
 static int64_t apart(int64_t t) { return t + 32; }
@@ -18,25 +18,27 @@ bool attention_fits(const at::Tensor& q, const at::Tensor& k, const at::Tensor& 
   return is_bf16(q) && is_bf16(k) && is_bf16(v) && q.size(3) % 16 == 0 && q.size(3) <= 256 && q.size(1) <= 16384 && tiles_granted();
 }
 
-// The rows of one head of one sequence.
-struct Head {
-  const bf16* at;
-  int64_t step;
-
-  Head(const at::Tensor& x, int64_t b, int64_t h) : at(data<bf16>(x) + b * x.stride(0) + h * x.stride(2)), step(x.stride(1)) {}
+// Neighbouring positions of one row that attend to each other.
+struct Sequence {
+  int64_t row, start, count;
 };
 
-struct Shape {
-  int64_t batch, length, heads, groups, width;  // groups: key heads
-  float scale;
+// One sequence a row, from its beginning; or, of spans [S, 2], many in the only row.
+static int64_t sequences_of(const at::Tensor& q, const at::Tensor& lengths) { return spans(lengths) ? lengths.size(0) : q.size(0); }
 
-  Shape(const at::Tensor& q, const at::Tensor& k)
-      : batch(q.size(0)), length(q.size(1)), heads(q.size(2)), groups(k.size(2)), width(q.size(3)),
-        scale(1.0f / std::sqrt(static_cast<float>(q.size(3)))) {}
-};
+static Sequence sequence_of(const at::Tensor& q, const at::Tensor& lengths, int64_t i) {
+  int64_t length = q.size(1);
+  if (!lengths.defined()) return {i, 0, length};
+  const int64_t* at = data<int64_t>(lengths);
+  if (!spans(lengths)) return {i, 0, std::max<int64_t>(0, std::min(length, at[i]))};
+  return {0, at[2 * i], at[2 * i + 1]};
+}
 
-static int64_t length_of(const at::Tensor& lengths, int64_t b, int64_t length) {
-  return lengths.defined() ? std::max<int64_t>(0, std::min(length, data<int64_t>(lengths)[b])) : length;
+// Positions of no sequence hold zeros: of a row they follow its only one, between spans they may lie anywhere.
+static void clear_beyond(const at::Tensor& x, int64_t row, int64_t from) {
+  int64_t length = x.size(1), step = x.numel() / (x.size(0) * length);
+  bf16* rest = data<bf16>(x) + (row * length + from) * step;
+  std::fill(rest, rest + (length - from) * step, bf16{0});
 }
 
 // exp of a row of scores up to n, as bf16, nothing beyond; `end` is a multiple of 32, so that no loop has a remainder.
@@ -71,7 +73,7 @@ struct ForwardSpace {
   }
 };
 
-PB_AMX static void forward_head(const Head& q, int64_t n, int64_t width, float scale, ForwardSpace& s, bf16* out, int64_t out_step, float* normals) {
+PB_AMX static void forward_head(const HeadRows& q, int64_t n, int64_t width, float scale, ForwardSpace& s, bf16* out, int64_t out_step, float* normals) {
   int64_t t = padded(n), d = padded(width), ld = apart(t);
   pack_rows(q.at, q.step, n, width, t, d, s.rows);
   for (int64_t i = 0; i < n; i += 32) {
@@ -97,38 +99,42 @@ PB_AMX static void forward_head(const Head& q, int64_t n, int64_t width, float s
   }
 }
 
-PB_AMX static void forward_group(
-    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Shape& shape, int64_t b, int64_t g, int64_t n,
-    const at::Tensor& result, const at::Tensor& normals) {
-  int64_t t = padded(n), d = padded(shape.width), per = shape.heads / shape.groups;
-  static thread_local Workspace space;
-  ForwardSpace s(space, t, d);
-  Head key(k, b, g), value(v, b, g);
-  pack_rows(key.at, key.step, n, shape.width, t, d, s.rows);
-  pack_transposed(s.rows, t, d, s.keys);
-  pack_rows(value.at, value.step, n, shape.width, t, d, s.rows);
-  pack_pairs(s.rows, t, d, d, s.values);
+PB_AMX void attention_group(const SequenceRows& s, int64_t g, bf16* out, int64_t out_step, float* normals, int64_t normals_step) {
+  int64_t n = s.count, t = padded(n), d = padded(s.width), per = s.heads / s.groups;
+  static thread_local Workspace memory;
+  ForwardSpace space(memory, t, d);
+  HeadRows key = s.key.head(g), value = s.value.head(g);
+  pack_rows(key.at, key.step, n, s.width, t, d, space.rows);
+  pack_transposed(space.rows, t, d, space.keys);
+  pack_rows(value.at, value.step, n, s.width, t, d, space.rows);
+  pack_pairs(space.rows, t, d, d, space.values);
   for (int64_t h = g * per; h < (g + 1) * per; h++) {
-    bf16* to = data<bf16>(result) + b * shape.length * shape.heads * shape.width + h * shape.width;
-    forward_head(
-        Head(q, b, h), n, shape.width, shape.scale, s, to, shape.heads * shape.width,
-        data<float>(normals) + (b * shape.heads + h) * shape.length);
+    forward_head(s.query.head(h), n, s.width, s.scale(), space, out + h * s.width, out_step, normals + h * normals_step);
   }
+}
+
+static SequenceRows rows_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Sequence& of) {
+  auto at = [&](const at::Tensor& x) {
+    return Rows{data<bf16>(x) + of.row * x.stride(0) + of.start * x.stride(1), x.stride(1), x.stride(2)};
+  };
+  return {at(q), at(k), at(v), q.size(2), k.size(2), q.size(3), of.count};
 }
 
 void attention_forward(
     const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& lengths, const at::Tensor& result, const at::Tensor& normals) {
-  Shape shape(q, k);
-  int64_t row = shape.heads * shape.width;
-  at::parallel_for(0, shape.batch * shape.groups, 1, [&](int64_t begin, int64_t end) {
+  int64_t length = q.size(1), heads = q.size(2), groups = k.size(2), step = heads * q.size(3);
+  if (spans(lengths)) clear_beyond(result, 0, 0);
+  at::parallel_for(0, sequences_of(q, lengths) * groups, 1, [&](int64_t begin, int64_t end) {
     Tiles tiles;
     for (int64_t task = begin; task < end; task++) {
-      int64_t b = task / shape.groups, g = task % shape.groups, n = length_of(lengths, b, shape.length);
-      if (n > 0) forward_group(q, k, v, shape, b, g, n, result, normals);
-      if (g == 0) {
-        bf16* rest = data<bf16>(result) + (b * shape.length + n) * row;
-        std::fill(rest, rest + (shape.length - n) * row, bf16{0});
+      Sequence of = sequence_of(q, lengths, task / groups);
+      int64_t g = task % groups;
+      if (of.count > 0) {
+        attention_group(
+            rows_of(q, k, v, of), g, data<bf16>(result) + (of.row * length + of.start) * step, step,
+            data<float>(normals) + of.row * heads * length + of.start, length);
       }
+      if (g == 0 && !spans(lengths)) clear_beyond(result, of.row, of.count);
     }
   });
 }
@@ -235,19 +241,19 @@ PB_AMX static void write_flipped(const float* sums, int64_t t, int64_t n, int64_
 }
 
 PB_AMX static void backward_head(
-    const Head& q, const bf16* out, const bf16* gradient, int64_t step, const float* normals, int64_t n, int64_t width, float scale, BackwardSpace& s,
-    bf16* dq) {
+    const HeadRows& q, const HeadRows& out, const HeadRows& gradient, const float* normals, int64_t n, int64_t width, float scale, BackwardSpace& s,
+    bf16* dq, int64_t dq_step) {
   int64_t t = padded(n), d = padded(width);
   pack_rows(q.at, q.step, n, width, t, d, s.rows);
   pack_transposed(s.rows, t, d, s.queries);
   pack_pairs(s.rows, t, d, d, s.query_pairs);
-  pack_rows(gradient, step, n, width, t, d, s.rows);
+  pack_rows(gradient.at, gradient.step, n, width, t, d, s.rows);
   pack_transposed(s.rows, t, d, s.gradients);
   pack_pairs(s.rows, t, d, d, s.gradient_pairs);
   for (int64_t i = 0; i < t; i++) {
     float dot = 0;
     if (i < n) {
-      const bf16 *a = out + i * step, *b = gradient + i * step;
+      const bf16 *a = out.at + i * out.step, *b = gradient.at + i * gradient.step;
 #pragma omp simd reduction(+ : dot)
       for (int64_t c = 0; c < width; c++) dot += widen(a[c]) * widen(b[c]);
     }
@@ -256,50 +262,48 @@ PB_AMX static void backward_head(
   }
   std::fill(s.dq, s.dq + apart(t) * d, 0.0f);
   for (int64_t j = 0; j < n; j += 32) backward_block(s, j, t, d, scale);
-  write_flipped(s.dq, apart(t), n, width, dq, step);
+  write_flipped(s.dq, apart(t), n, width, dq, dq_step);
 }
 
-PB_AMX static void backward_group(
-    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& result, const at::Tensor& normals, const at::Tensor& gradient,
-    const Shape& shape, int64_t b, int64_t g, int64_t n, const at::Tensor& dq, const at::Tensor& dk, const at::Tensor& dv) {
-  int64_t t = padded(n), d = padded(shape.width), per = shape.heads / shape.groups;
-  static thread_local Workspace space;
-  BackwardSpace s(space, t, d);
-  Head key(k, b, g), value(v, b, g);
-  pack_rows(key.at, key.step, n, shape.width, t, d, s.key_rows);
-  pack_rows(value.at, value.step, n, shape.width, t, d, s.value_rows);
-  pack_flipped(s.key_rows, t, d, d, s.key_columns, apart(t));
-  std::fill(s.dk, s.dk + t * d, 0.0f);
-  std::fill(s.dv, s.dv + t * d, 0.0f);
-  int64_t row = shape.heads * shape.width;
+PB_AMX void attention_group_back(
+    const SequenceRows& s, int64_t g, const Rows& out, const Rows& gradient, const float* normals, int64_t normals_step, const SequenceGradient& to) {
+  int64_t n = s.count, t = padded(n), d = padded(s.width), per = s.heads / s.groups;
+  static thread_local Workspace memory;
+  BackwardSpace space(memory, t, d);
+  HeadRows key = s.key.head(g), value = s.value.head(g);
+  pack_rows(key.at, key.step, n, s.width, t, d, space.key_rows);
+  pack_rows(value.at, value.step, n, s.width, t, d, space.value_rows);
+  pack_flipped(space.key_rows, t, d, d, space.key_columns, apart(t));
+  std::fill(space.dk, space.dk + t * d, 0.0f);
+  std::fill(space.dv, space.dv + t * d, 0.0f);
   for (int64_t h = g * per; h < (g + 1) * per; h++) {
-    int64_t at = b * shape.length * row + h * shape.width;
     backward_head(
-        Head(q, b, h), data<bf16>(result) + at, data<bf16>(gradient) + at, row, data<float>(normals) + (b * shape.heads + h) * shape.length, n,
-        shape.width, shape.scale, s, data<bf16>(dq) + at);
+        s.query.head(h), out.head(h), gradient.head(h), normals + h * normals_step, n, s.width, s.scale(), space, to.query + h * s.width, to.query_step);
   }
-  int64_t to = b * shape.length * shape.groups * shape.width + g * shape.width;
-  write_rows(s.dk, n, shape.width, d, data<bf16>(dk) + to, shape.groups * shape.width);
-  write_rows(s.dv, n, shape.width, d, data<bf16>(dv) + to, shape.groups * shape.width);
-}
-
-static void clear_beyond(const at::Tensor& x, int64_t b, int64_t n) {
-  int64_t row = x.size(2) * x.size(3);
-  bf16* rest = data<bf16>(x) + (b * x.size(1) + n) * row;
-  std::fill(rest, rest + (x.size(1) - n) * row, bf16{0});
+  write_rows(space.dk, n, s.width, d, to.key + g * s.width, to.key_step);
+  write_rows(space.dv, n, s.width, d, to.value + g * s.width, to.key_step);
 }
 
 void attention_backward(
     const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& lengths, const at::Tensor& result,
     const at::Tensor& normals, const at::Tensor& gradient, const at::Tensor& dq, const at::Tensor& dk, const at::Tensor& dv) {
-  Shape shape(q, k);
-  at::parallel_for(0, shape.batch * shape.groups, 1, [&](int64_t begin, int64_t end) {
+  int64_t length = q.size(1), heads = q.size(2), groups = k.size(2), width = q.size(3), step = heads * width, key_step = groups * width;
+  if (spans(lengths)) {
+    for (const auto* x : {&dq, &dk, &dv}) clear_beyond(*x, 0, 0);
+  }
+  at::parallel_for(0, sequences_of(q, lengths) * groups, 1, [&](int64_t begin, int64_t end) {
     Tiles tiles;
     for (int64_t task = begin; task < end; task++) {
-      int64_t b = task / shape.groups, g = task % shape.groups, n = length_of(lengths, b, shape.length);
-      if (n > 0) backward_group(q, k, v, result, normals, gradient, shape, b, g, n, dq, dk, dv);
-      if (g == 0) {
-        for (const auto* x : {&dq, &dk, &dv}) clear_beyond(*x, b, n);
+      Sequence of = sequence_of(q, lengths, task / groups);
+      int64_t g = task % groups, first = of.row * length + of.start;
+      if (of.count > 0) {
+        attention_group_back(
+            rows_of(q, k, v, of), g, {data<bf16>(result) + first * step, step, width}, {data<bf16>(gradient) + first * step, step, width},
+            data<float>(normals) + of.row * heads * length + of.start, length,
+            {data<bf16>(dq) + first * step, data<bf16>(dk) + first * key_step, data<bf16>(dv) + first * key_step, step, key_step});
+      }
+      if (g == 0 && !spans(lengths)) {
+        for (const auto* x : {&dq, &dk, &dv}) clear_beyond(*x, of.row, of.count);
       }
     }
   });

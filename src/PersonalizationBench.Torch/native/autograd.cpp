@@ -1,4 +1,6 @@
 // The fused kernels as autograd functions, and their entries from C#. Kept apart from the kernels: its headers compile slowly.
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mul.h>
@@ -6,6 +8,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "attention.h"
+#include "llama.h"
 
 namespace pb {
 
@@ -136,6 +139,65 @@ struct Attention : torch::autograd::Function<Attention> {
   }
 };
 
+// ---- low-rank update ----
+
+// y += s B A x in place, group by group: LoRA (Hu et al., 2021, arXiv:2106.09685) for many adapters at once.
+struct LowRankAdd : torch::autograd::Function<LowRankAdd> {
+  // y [N, out], x [N, in], a [G, r, in], b [G, out, r]
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& y, const at::Tensor& x, const at::Tensor& a, const at::Tensor& b, double scaling) {
+    auto low = add(y, x, a, b, scaling);
+    context->mark_dirty({y});
+    context->save_for_backward({x, a, b, low});
+    context->saved_data["scaling"] = scaling;
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list incoming) {
+    auto saved = context->get_saved_variables();
+    auto x = saved[0], a = saved[1], b = saved[2], low = saved[3];
+    auto scaling = context->saved_data["scaling"].toDouble();
+    auto g = incoming[0].view({a.size(0), -1, b.size(1)}), rows = x.view({a.size(0), -1, a.size(2)});
+    auto back = at::bmm(g, b).mul_(scaling);  // [G, n, r]
+    at::Tensor dx, da, db;
+    if (context->needs_input_grad(1)) dx = at::bmm(back, a).view(x.sizes());
+    if (context->needs_input_grad(2)) da = at::bmm(back.transpose(1, 2), rows);
+    if (context->needs_input_grad(3)) db = at::bmm(g.transpose(1, 2), low).mul_(scaling);
+    return {incoming[0], dx, da, db, at::Tensor()};
+  }
+
+  static at::Tensor add(const at::Tensor& y, const at::Tensor& x, const at::Tensor& a, const at::Tensor& b, double scaling) {
+    auto low = at::bmm(x.view({a.size(0), -1, a.size(2)}), a.transpose(1, 2));
+    y.view({a.size(0), -1, b.size(1)}).baddbmm_(low, b.transpose(1, 2), 1, scaling);
+    return low;
+  }
+};
+
+// ---- adapters of a frozen Llama ----
+
+// The gradients come with the loss: the backward pass hands them out.
+struct AdapterLoss : torch::autograd::Function<AdapterLoss> {
+  static at::Tensor forward(AutogradContext* context, at::TensorList tensors, const FrozenLlama* model, const AdapterStep* step, std::vector<StackedAdapter>* adapters) {
+    llama_adapters(*model, *step, *adapters);
+    std::vector<at::Tensor> gradients;
+    for (auto& adapter : *adapters) {
+      gradients.push_back(adapter.da);
+      gradients.push_back(adapter.db);
+    }
+    context->saved_data["gradients"] = gradients;
+    return weighted_sum(step->losses, step->coefficients);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list incoming) {
+    auto gradients = context->saved_data["gradients"].toTensorVector();
+    float scale = incoming[0].item<float>();
+    for (auto& gradient : gradients) {
+      if (scale != 1.0f) gradient = at::mul(gradient, scale);
+    }
+    gradients.insert(gradients.end(), 3, at::Tensor());
+    return gradients;
+  }
+};
+
 }  // namespace pb
 
 using namespace pb;
@@ -210,14 +272,18 @@ PB_EXPORT int32_t pb_attention(void* query, void* key, void* value, void* length
             k.size(2) > 0 && q.size(2) % k.size(2) == 0,
         "query [B, T, H, d] with key and value [B, T, K, d], K dividing H, not ", q.sizes(), ", ", k.sizes(), " and ", v.sizes());
     TORCH_CHECK(
-        !n.defined() || (n.scalar_type() == at::kLong && n.device().is_cpu() && n.dim() == 1 && n.size(0) == q.size(0)),
-        "lengths must be int64 [B] on the CPU");
+        !n.defined() || (n.scalar_type() == at::kLong && n.device().is_cpu() && ((n.dim() == 1 && n.size(0) == q.size(0)) || (n.dim() == 2 && n.size(1) == 2 && q.size(0) == 1))),
+        "lengths must be int64 on the CPU: [B], or with B = 1 spans [S, 2]");
     *result = 0;
     if (q.numel() == 0 || !attention_fits(q, k, v)) return;
     for (auto* x : {&q, &k, &v}) {
       if (x->stride(3) != 1) *x = x->contiguous();
     }
     if (n.defined()) n = n.contiguous();
+    for (int64_t i = 0; n.defined() && n.dim() == 2 && i < n.size(0); i++) {
+      const int64_t* span = data<int64_t>(n) + 2 * i;
+      TORCH_CHECK(span[0] >= 0 && span[1] >= 0 && span[0] + span[1] <= q.size(1), "span ", i, " is outside 0 .. ", q.size(1));
+    }
     auto normals = at::empty({q.size(0), q.size(2), q.size(1)}, q.options().dtype(at::kFloat));
     if (learns(q, k) || learns(v)) {
       *result = out(Attention::apply(q, k, v, or_empty(n, normals), normals));
@@ -226,5 +292,111 @@ PB_EXPORT int32_t pb_attention(void* query, void* key, void* value, void* length
       attention_forward(q, k, v, n, plain, normals);
       *result = out(std::move(plain));
     }
+  });
+}
+
+PB_EXPORT int32_t pb_low_rank_add(void* output, void* input, void* a, void* b, double scaling, int64_t* result) {
+  return guarded([&] {
+    auto y = in(output), x = in(input), down = in(a), up = in(b);
+    TORCH_CHECK(
+        x.dim() == 2 && y.dim() == 2 && down.dim() == 3 && up.dim() == 3 && x.size(0) == y.size(0) && down.size(0) == up.size(0) && down.size(0) > 0 &&
+            x.size(0) % down.size(0) == 0 && down.size(2) == x.size(1) && up.size(1) == y.size(1) && up.size(2) == down.size(1),
+        "y [N, out], x [N, in], A [G, r, in] and B [G, out, r] with G dividing N, not ", y.sizes(), ", ", x.sizes(), ", ", down.sizes(), " and ", up.sizes());
+    TORCH_CHECK(y.is_contiguous(), "y is written in place and must be contiguous");
+    x = x.contiguous();
+    if (learns(x, down) || learns(y, up)) {
+      *result = out(LowRankAdd::apply(y, x, down, up, scaling));
+    } else {
+      LowRankAdd::add(y, x, down, up, scaling);
+      *result = out(std::move(y));
+    }
+  });
+}
+
+// tensors: of each layer attention norm, query key value, output, mlp norm, gate up, down; then final norm and head.
+// shape: layers, heads, key heads, head width, hidden, vocabulary. Gives 0 where the processor or the shape does not fit.
+PB_EXPORT int32_t pb_llama_pack(int64_t* tensors, int64_t* shape, double epsilon, int64_t* result) {
+  return guarded([&] {
+    *result = 0;
+    int64_t layers = shape[0];
+    if (layers < 1 || !llama_fits(shape[1], shape[2], shape[3])) return;
+    auto model = std::make_unique<FrozenLlama>();
+    model->heads = shape[1];
+    model->groups = shape[2];
+    model->width = shape[3];
+    model->hidden = shape[4];
+    model->vocabulary = shape[5];
+    model->epsilon = static_cast<float>(epsilon);
+    size_t bytes = PackedMatrix::bytes(in(tensors[6 * layers + 1]));
+    for (int64_t i = 0; i < 6 * layers; i++) {
+      if (i % 6 != 0 && i % 6 != 3) bytes += PackedMatrix::bytes(in(tensors[i]));
+    }
+    model->memory.reserve(bytes);
+    auto norm = [&](int64_t at) { return in(tensors[at]).detach().to(at::kFloat).contiguous(); };
+    for (int64_t i = 0; i < layers; i++) {
+      PackedLayer layer;
+      layer.attention_norm = norm(6 * i);
+      layer.mlp_norm = norm(6 * i + 3);
+      layer.products[0].pack(in(tensors[6 * i + 1]), model->memory);
+      layer.products[1].pack(in(tensors[6 * i + 2]), model->memory);
+      layer.products[2].pack(in(tensors[6 * i + 4]), model->memory);
+      layer.products[3].pack(in(tensors[6 * i + 5]), model->memory);
+      model->layers.push_back(std::move(layer));
+    }
+    model->final_norm = norm(6 * layers);
+    model->head.pack(in(tensors[6 * layers + 1]), model->memory);
+    *result = reinterpret_cast<int64_t>(model.release());
+  });
+}
+
+PB_EXPORT void pb_llama_free(void* model) { delete static_cast<FrozenLlama*>(model); }
+
+// inputs: x, spans, cosine, sine, targets, coefficients. adapters: of each layer, product, A, B.
+PB_EXPORT int32_t pb_llama_adapters(void* model, int64_t* inputs, int64_t groups, double scaling, int64_t* adapters, int64_t count, int64_t* total, int64_t* losses) {
+  return guarded([&] {
+    const auto* llama = static_cast<const FrozenLlama*>(model);
+    AdapterStep step{groups, in(inputs[0]).detach().to(at::kFloat).contiguous(), in(inputs[1]).contiguous(), in(inputs[2]).contiguous(),
+                     in(inputs[3]).contiguous(), in(inputs[4]).contiguous(), in(inputs[5]).contiguous(), scaling, {}, at::GradMode::is_enabled()};
+    int64_t n = step.x.size(0);
+    TORCH_CHECK(step.x.dim() == 2 && step.x.size(1) == llama->dimension() && groups > 0 && n % groups == 0, "x [N, d] in equal groups, not ", step.x.sizes());
+    TORCH_CHECK(
+        step.spans.dim() == 2 && step.spans.size(1) == 2 && step.spans.scalar_type() == at::kLong && step.targets.numel() == n &&
+            step.targets.scalar_type() == at::kLong && step.coefficients.numel() == n && step.coefficients.scalar_type() == at::kFloat &&
+            step.cosine.numel() == n * llama->width / 2 && step.sine.numel() == step.cosine.numel() && step.cosine.scalar_type() == at::kFloat,
+        "spans [S, 2] int64, angles [N, d / 2], targets [N] int64 and coefficients [N] float expected");
+    for (int64_t i = 0; i < n; i++) TORCH_CHECK(data<int64_t>(step.targets)[i] < llama->vocabulary, "target ", i, " is beyond the vocabulary");
+    int64_t room = n / groups;
+    for (int64_t i = 0; i < step.spans.size(0); i++) {
+      const int64_t* span = data<int64_t>(step.spans) + 2 * i;
+      TORCH_CHECK(
+          span[0] >= 0 && span[1] >= 0 && span[0] + span[1] <= n && (span[1] == 0 || span[0] / room == (span[0] + span[1] - 1) / room), "span ", i,
+          " is not within one group");
+    }
+    std::vector<StackedAdapter> stacked;
+    std::vector<at::Tensor> leaves;
+    for (int64_t i = 0; i < count; i++, adapters += 4) {
+      StackedAdapter adapter{adapters[0], adapters[1], in(adapters[2]), in(adapters[3]), {}, {}};
+      TORCH_CHECK(
+          adapter.layer >= 0 && adapter.layer < static_cast<int64_t>(llama->layers.size()) && adapter.product >= 0 && adapter.product < kProducts &&
+              is_bf16(adapter.a) && is_bf16(adapter.b) && adapter.a.dim() == 3 && adapter.b.dim() == 3 && adapter.a.size(0) == groups &&
+              adapter.b.size(0) == groups && adapter.a.size(1) == adapter.b.size(2),
+          "an adapter's A [G, r, in] and B [G, out, r], bfloat16, of a layer and product expected");
+      const auto& w = llama->layers[adapter.layer].products[adapter.product];
+      TORCH_CHECK((adapter.a.size(2) + 31) / 32 * 32 == w.in && (adapter.b.size(1) + 31) / 32 * 32 == w.out, "an adapter of ", adapter.a.sizes(), " and ", adapter.b.sizes(), " does not fit its product");
+      leaves.push_back(adapter.a);
+      leaves.push_back(adapter.b);
+      adapter.a = adapter.a.detach().contiguous();
+      adapter.b = adapter.b.detach().contiguous();
+      stacked.push_back(std::move(adapter));
+    }
+    step.losses = at::empty({n}, step.x.options());
+    if (step.backward && count > 0) {
+      *total = out(AdapterLoss::apply(at::TensorList(leaves), llama, const_cast<const AdapterStep*>(&step), &stacked));
+    } else {
+      step.backward = false;
+      llama_adapters(*llama, step, stacked);
+      *total = out(weighted_sum(step.losses, step.coefficients));
+    }
+    *losses = out(std::move(step.losses));
   });
 }

@@ -66,7 +66,7 @@ unit() {
   printf '#include "%s"\n' "${@/#/$here/}" > "$work/$name.cpp"
   "$cxx" "${flags[@]}" -c "$work/$name.cpp" -o "$work/$name.o"
 }
-unit kernels adamw.cpp attention.cpp layers.cpp loss.cpp cuda.cpp &
+unit kernels adamw.cpp attention.cpp layers.cpp llama.cpp loss.cpp cuda.cpp &
 unit calls bridge.cpp autograd.cpp
 wait $!
 [[ "${links[*]}" = *libgomp* ]] || links+=(-fopenmp)

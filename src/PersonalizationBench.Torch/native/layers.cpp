@@ -3,37 +3,11 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 
-#include "kernels.h"
+#include "rows.h"
 
 namespace pb {
 
-// ---- RMSNorm: y = x / rms(x) * w ----
-
-template <class T>
-PB_INLINE float norm_row(const T* x, const float* w, T* y, int64_t n, float epsilon) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; i++) sum += widen(x[i]) * widen(x[i]);
-  float inverse = 1.0f / std::sqrt(sum / n + epsilon);
-#pragma omp simd
-  for (int64_t i = 0; i < n; i++) narrow(widen(x[i]) * inverse * w[i], &y[i]);
-  return inverse;
-}
-
-// dx = inverse * (g w - x * inverse^2 * mean(g w x)),  dw += g x inverse
-template <class T>
-PB_INLINE void norm_row_back(const T* x, const float* w, const T* g, float inverse, T* dx, float* dw, int64_t n) {
-  float dot = 0;
-#pragma omp simd reduction(+ : dot)
-  for (int64_t i = 0; i < n; i++) dot += widen(g[i]) * w[i] * widen(x[i]);
-  float pull = dot * inverse * inverse / n;
-#pragma omp simd
-  for (int64_t i = 0; i < n; i++) {
-    float gi = widen(g[i]), xi = widen(x[i]);
-    dw[i] += gi * xi * inverse;
-    narrow(inverse * (gi * w[i] - xi * pull), &dx[i]);
-  }
-}
+// ---- RMSNorm ----
 
 PB_CLONES static float norm_row_f(const float* x, const float* w, float* y, int64_t n, float e) { return norm_row(x, w, y, n, e); }
 PB_CLONES static float norm_row_b(const bf16* x, const float* w, bf16* y, int64_t n, float e) { return norm_row(x, w, y, n, e); }
@@ -92,17 +66,7 @@ std::pair<at::Tensor, at::Tensor> norm_backward(const at::Tensor& x, const at::T
   return {dx, parts};
 }
 
-// ---- rotary positions: channel i turns with channel i + d/2 ----
-
-template <class T>
-PB_INLINE void rotate_row(const T* x, const float* cosine, const float* sine, float sign, T* y, int64_t half) {
-#pragma omp simd
-  for (int64_t i = 0; i < half; i++) {
-    float a = widen(x[i]), b = widen(x[i + half]), c = cosine[i], s = sine[i] * sign;
-    narrow(a * c - b * s, &y[i]);
-    narrow(b * c + a * s, &y[i + half]);
-  }
-}
+// ---- rotary positions ----
 
 PB_CLONES static void rotate_f(const float* x, int64_t step, const float* c, const float* s, float sign, float* y, int64_t heads, int64_t half) {
   for (int64_t h = 0; h < heads; h++) rotate_row(x + h * step, c, s, sign, y + h * half * 2, half);
@@ -135,26 +99,7 @@ at::Tensor rotate(const at::Tensor& input, const at::Tensor& cosine, const at::T
   return y;
 }
 
-// ---- SwiGLU: y = silu(gate) * up ----
-
-template <class T>
-PB_INLINE void swiglu_row(const T* gate, const T* up, T* y, int64_t n) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; i++) {
-    float a = widen(gate[i]);
-    narrow(a * sigmoid(a) * widen(up[i]), &y[i]);
-  }
-}
-
-template <class T>
-PB_INLINE void swiglu_row_back(const T* gate, const T* up, const T* g, T* dgate, T* dup, int64_t n) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; i++) {
-    float a = widen(gate[i]), gi = widen(g[i]), s = sigmoid(a);
-    narrow(gi * widen(up[i]) * s * (1 + a * (1 - s)), &dgate[i]);
-    narrow(gi * a * s, &dup[i]);
-  }
-}
+// ---- SwiGLU ----
 
 PB_CLONES static void swiglu_f(const float* a, const float* b, float* y, int64_t n) { swiglu_row(a, b, y, n); }
 PB_CLONES static void swiglu_b(const bf16* a, const bf16* b, bf16* y, int64_t n) { swiglu_row(a, b, y, n); }

@@ -4,31 +4,9 @@
 
 #include <vector>
 
-#include "kernels.h"
+#include "rows.h"
 
 namespace pb {
-
-// Loss of one row; gradient (softmax - one-hot) * weight where wanted, which may be the logits themselves.
-template <class T>
-PB_INLINE float row_loss(const T* logits, T* gradient, int64_t n, int64_t target, float weight, float* scratch) {
-  float top = largest(logits, n);
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; i++) {
-    float e = fast_exp(widen(logits[i]) - top);
-    scratch[i] = e;
-    sum += e;
-  }
-  float loss = std::log(sum) + (top - widen(logits[target]));  // in this order: the logits' common size cancels exactly
-  if (gradient) {
-    float scale = weight / sum;
-    float right = scratch[target] * scale - weight;
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) narrow(scratch[i] * scale, &gradient[i]);
-    narrow(right, &gradient[target]);
-  }
-  return loss;
-}
 
 PB_CLONES static float row_loss_f(const float* l, float* g, int64_t n, int64_t t, float w, float* s) { return row_loss(l, g, n, t, w, s); }
 PB_CLONES static float row_loss_b(const bf16* l, bf16* g, int64_t n, int64_t t, float w, float* s) { return row_loss(l, g, n, t, w, s); }

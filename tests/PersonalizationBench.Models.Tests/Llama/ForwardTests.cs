@@ -126,7 +126,7 @@ public sealed class ForwardTests
         using var off = no_grad();
         var ids = Batches.Padded(rows, rows.Max(r => r.Length), "cpu");
         var weights = loaded.Weights;
-        var hidden = LlamaNetwork.Forward(loaded.Config, weights.Compute, weights.Compute.Embedding, loaded.Rotary, ids, Batches.Lengths(rows.Select(r => r.Length)), null);
+        var hidden = LlamaNetwork.Forward(loaded.Config, weights.Compute, weights.Compute.Embedding, loaded.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Length))), null);
         return LlamaNetwork.Head(weights.Compute, hidden).to(ScalarType.Float32).data<float>().ToArray();
     }
 }

@@ -1,0 +1,94 @@
+using TorchSharp;
+using static TorchSharp.torch;
+#if !TORCHSHARP
+using PersonalizationBench.Torch.Interop;
+#endif
+
+namespace PersonalizationBench.Torch;
+
+/// <summary>The shape of a Llama: RMSNorm, rotary positions, SwiGLU, grouped-query attention.</summary>
+public readonly record struct LlamaShape(int Layers, int Heads, int KeyHeads, int HeadWidth, int Hidden, int Vocabulary, double Epsilon);
+
+/// <summary>One product's low-rank updates, stacked over groups.</summary>
+/// <param name="Product">0: query key value, 1: output, 2: gate up, 3: down</param>
+/// <param name="A">[G, r, in], bf16</param>
+/// <param name="B">[G, out, r], bf16</param>
+public readonly record struct ProductAdapter(int Layer, int Product, Tensor A, Tensor B);
+
+/// <summary>
+/// A Llama's frozen matrices, packed for a processor's bf16 tiles (AMX), and the loss of adapters on them in one call: a
+/// sequence at a time, so that what it makes stays in a core's cache. Where this cannot be had, compose it from operators.
+/// </summary>
+public sealed class FrozenLlama : IDisposable
+{
+    private nint _handle;
+
+    private FrozenLlama(nint handle) => _handle = handle;
+
+    /// <param name="tensors">of each layer: attention norm [d], query key value [d + 2 kv, d], output [d, d], mlp norm [d], gate up
+    /// [2 f, d], down [d, f]; then the final norm [d] and the head [V, d]. Copied.</param>
+    /// <returns>null where the processor, the shape, the device or <see cref="TorchExtras.UseFused"/> does not allow it</returns>
+    public static FrozenLlama? TryPack(LlamaShape shape, IReadOnlyList<Tensor> tensors)
+    {
+        if (tensors.Count != 6 * shape.Layers + 2)
+            throw new ArgumentException($"{tensors.Count} tensors; expected 6 of each layer and 2", nameof(tensors));
+#if !TORCHSHARP
+        if (!TorchExtras.UseFused || tensors.Any(t => t.device_type != DeviceType.CPU))
+            return null;
+        unsafe
+        {
+            long* numbers = stackalloc long[] { shape.Layers, shape.Heads, shape.KeyHeads, shape.HeadWidth, shape.Hidden, shape.Vocabulary };
+            long[] handles = [.. tensors.Select(t => (long)t.Handle)];
+            long result;
+            fixed (long* at = handles)
+                Bridge.Check(Bridge.pb_llama_pack(at, numbers, shape.Epsilon, &result), nameof(FrozenLlama));
+            GC.KeepAlive(tensors);
+            return result == 0 ? null : new FrozenLlama((nint)result);
+        }
+#else
+        return null;
+#endif
+    }
+
+    /// <summary>Cross-entropy of tokens that lie in equal groups, an adapter for each; backward reaches the adapters and nothing else.</summary>
+    /// <param name="embedded">[N, d], the tokens' embeddings, f32 or bf16; the rows of a group together</param>
+    /// <param name="spans">[S, 2], int64: start and count of each sequence, none across groups</param>
+    /// <param name="cos">[N, width / 2] in any shape, f32: of each token's position</param>
+    /// <param name="sin">as <paramref name="cos"/></param>
+    /// <param name="targets">[N], int64; negative: none</param>
+    /// <param name="coefficients">[N], f32: each loss's weight in the sum</param>
+    /// <param name="scaling">of every update</param>
+    /// <returns>the weighted sum, a scalar; the loss of each token, [N] f32, without a gradient</returns>
+    public (Tensor Total, Tensor Losses) AdapterLoss(
+        Tensor embedded, Tensor spans, int groups, Tensor cos, Tensor sin, Tensor targets, Tensor coefficients, double scaling, IReadOnlyList<ProductAdapter> adapters)
+    {
+        ObjectDisposedException.ThrowIf(_handle == 0, this);
+#if !TORCHSHARP
+        unsafe
+        {
+            long* inputs = stackalloc long[] { embedded.Handle, spans.Handle, cos.Handle, sin.Handle, targets.Handle, coefficients.Handle };
+            long[] described = [.. adapters.SelectMany(a => new[] { a.Layer, a.Product, (long)a.A.Handle, a.B.Handle })];
+            long total, losses;
+            fixed (long* at = described)
+                Bridge.Check(Bridge.pb_llama_adapters(_handle, inputs, groups, scaling, at, adapters.Count, &total, &losses), nameof(AdapterLoss));
+            GC.KeepAlive((embedded, spans, cos, sin, targets, coefficients, adapters));
+            GC.KeepAlive(this);
+            return (new Tensor((nint)total), new Tensor((nint)losses));
+        }
+#else
+        throw new PlatformNotSupportedException();
+#endif
+    }
+
+    public void Dispose()
+    {
+        nint handle = Interlocked.Exchange(ref _handle, 0);
+#if !TORCHSHARP
+        if (handle != 0)
+            Bridge.pb_llama_free(handle);
+#endif
+        GC.SuppressFinalize(this);
+    }
+
+    ~FrozenLlama() => Dispose();
+}

@@ -1,0 +1,64 @@
+using PersonalizationBench.Core;
+using PersonalizationBench.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Models.Tests;
+
+/// <summary>The one-call step of adapter training against the same composed of operators, in f32.</summary>
+public sealed class FrozenLlamaTests
+{
+    // Wide enough for tiles; neither the hidden width, the vocabulary nor a row's length is a multiple of a tile's.
+    private static readonly LlamaConfig Shape = TinyModels.Grouped with { Dimension = 64, HiddenDimension = 72, ContextLength = 300 };
+
+    [Theory]
+    [InlineData(1, 2, null)]
+    [InlineData(3, 8, null)]
+    [InlineData(2, 24, null)]
+    [InlineData(3, 3, "q_proj,down_proj")]
+    public void Loss_and_gradients_are_those_of_the_operators(int groups, int rank, string? modules)
+    {
+        using var narrow = TinyModels.Load(Shape, Precision.BFloat16, gain: 3);
+        using var wide = TinyModels.Load(Shape, gain: 3);
+        using var frozen = narrow.Weights.TryPack();
+        if (frozen is null) return; // no tiles on this machine: the operators are all there is
+        using var scope = NewDisposeScope();
+        var lora = new LoraOptions { Rank = rank, Alpha = 2 * rank };
+        if (modules is not null) lora = lora with { TargetModules = modules.Split(',') };
+        using var bank = AdapterBankTests.Filled(Shape, groups, lora);
+        var random = new DeterministicRandom(5);
+        // One longer than what is taken at a time, one of a single token, and positions that are no target.
+        var rows = Enumerable.Range(0, groups).SelectMany(_ => new[] { 250, 33, 2, 41, 40 }).Select(length => new TokenSequence(
+            TinyModels.Tokens(Shape, length, random), [.. Enumerable.Range(0, length).Select(t => t % 3 == 0 ? 0.5f : t % 7 == 0 ? 0f : 1f)])).ToList();
+        var batch = new TrainingBatch(rows, groups);
+
+        var (exactLoss, exact) = Run(wide, bank, batch, ScalarType.Float32, null);
+        var (loss, gradients) = Run(narrow, bank, batch, ScalarType.BFloat16, frozen);
+        var (_, byOperators) = Run(narrow, bank, batch, ScalarType.BFloat16, null);
+
+        Assert.All(exactLoss.Zip(loss), p => Assert.Equal(p.First, p.Second, 2e-3 * p.First));
+        for (var i = 0; i < exact.Count; i++)
+        {
+            var (own, theirs) = (Error(gradients[i], exact[i]), Error(byOperators[i], exact[i]));
+            // What bf16 operands cost, and no more than the operators' own bf16 does.
+            Assert.True(own <= Math.Max(0.02, 1.5 * theirs), $"tensor {i}: {own} of the gradient's size, by operators {theirs}");
+        }
+    }
+
+    private static (float[] Losses, List<Tensor> Gradients) Run(LoadedBase loaded, AdapterBank bank, TrainingBatch batch, ScalarType type, FrozenLlama? frozen)
+    {
+        var pairs = new (Tensor, Tensor)?[Shape.Layers, LlamaNames.Projections.Count];
+        var leaves = new List<Tensor>();
+        foreach (var site in bank.Sites)
+        {
+            var (a, b) = (site.A.to(type, copy: true).requires_grad_(), site.B.to(type, copy: true).requires_grad_());
+            pairs[site.Layer, site.Projection] = (a, b);
+            leaves.AddRange([a, b]);
+        }
+        var (total, losses) = batch.Losses(loaded.Weights, loaded.Rotary, new AdapterRows(Shape, bank.Options.Scaling, pairs), frozen);
+        total.backward();
+        return (losses.data<float>().ToArray(), leaves.ConvertAll(l => l.grad!.to(ScalarType.Float32)));
+    }
+
+    private static double Error(Tensor actual, Tensor exact) => ((actual - exact).norm() / (exact.norm() + 1e-12)).item<float>();
+}
