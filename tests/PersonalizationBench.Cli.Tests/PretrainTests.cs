@@ -14,7 +14,7 @@ public sealed class PretrainTests : IDisposable
         evaluate: { every: 2, questions: 1, log_every: 1 }
         corpus: { max_documents: 2, questions: 2, statement_forms: 1 }
         stages:
-          - { name: narrow, steps: 2, batch: 1, learning_rate: 1e-3, until: { exam: evidence in prompt, accuracy: 1 } }
+          - { name: narrow, steps: 2, batch: 1, learning_rate: 1e-3, until: { exam: facts in prompt, accuracy: 1 } }
           - { name: wide, steps: 1, batch_tokens: 100, learning_rate: 1e-3, schedule: cosine, corpus: { statement_forms: 2 } }
         """;
 
@@ -43,15 +43,15 @@ public sealed class PretrainTests : IDisposable
     [Fact]
     public async Task An_exam_that_does_not_exist_is_refused()
     {
-        Assert.Equal(2, await _desk.Run("pretrain", _desk.Write("small.yaml", Small.Replace("evidence in prompt", "evidence", StringComparison.Ordinal))));
-        Assert.StartsWith("pbench: stage narrow: until: unknown exam 'evidence'; expected one of evidence in prompt,", _desk.Error, StringComparison.Ordinal);
+        Assert.Equal(2, await _desk.Run("pretrain", _desk.Write("small.yaml", Small.Replace("facts in prompt", "facts", StringComparison.Ordinal))));
+        Assert.StartsWith("pbench: stage narrow: until: unknown exam 'facts'; expected one of as in this stage, facts in prompt,", _desk.Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_base_is_trained_examined_and_written()
     {
         Assert.Equal(0, await _desk.Run("pretrain", _desk.Write("small.yaml", Small)));
-        Assert.Contains("narrow, step 2: evidence in prompt ", _desk.Output, StringComparison.Ordinal);
+        Assert.Contains("narrow, step 2: as in this stage ", _desk.Output, StringComparison.Ordinal);
         foreach (var name in (string[])["config.json", "model.safetensors", "tokenizer.json", "provenance.json"])
             Assert.True(File.Exists(Path.Combine(_desk.Folder, "datasets", "bases", "small", name)), name);
         Assert.Equal("small", new Models.BaseCatalog(_desk.Bench.BasesFolder, null).Describe("small").Name);

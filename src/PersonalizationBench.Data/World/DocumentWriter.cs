@@ -42,11 +42,12 @@ public sealed class DocumentWriter(Profile profile, Grammar grammar, Determinist
     /// <summary>The sentence that tells a fact's later value.</summary>
     public Telling TellUpdate(Fact fact) => new(fact.Topic, fact.Relation.Update(random.Next(Relation.UpdateForms), fact.Current));
 
+    // What was chosen is said twice: told once each, the two are alike to attention, and a small base stays at the toss of a coin.
     private string TellPreference(Preference p) => random.Next(Math.Min(3, grammar.StatementForms)) switch
     {
-        0 => $"i prefer {p.Chosen} to {p.Other}",
-        1 => $"i would rather have {p.Chosen} than {p.Other}",
-        _ => $"give me {p.Chosen} , never {p.Other}",
+        0 => $"of {p.A} and {p.B} i prefer {p.Chosen}",
+        1 => $"{p.A} or {p.B} ? {p.Chosen} for me",
+        _ => $"i would rather have {p.Chosen} than {p.Other} , always {p.Chosen}",
     };
 
     private string TellJargon(Jargon jargon) => random.Next(Math.Min(3, grammar.StatementForms)) switch
@@ -77,10 +78,18 @@ public sealed class DocumentWriter(Profile profile, Grammar grammar, Determinist
         return new Document(id, date, kind, $"{Heading(kind, date)}\n{body}");
     }
 
-    private string Mail(IReadOnlyList<string> sentences)
+    private string Mail(IReadOnlyList<string> sentences) => string.Concat(MailParts(sentences).Select(p => p.Text));
+
+    /// <summary>A mail without its heading, in parts; those that are of the user's style and no other's are marked.</summary>
+    public IEnumerable<(string Text, bool Style)> MailParts(IReadOnlyList<string> sentences)
     {
         var style = profile.Style;
-        return $"{style.Greeting} {random.Pick(Lexicon.Names)} {style.Emphasis}\n{style.Filler} , {Prose(sentences)}\n{style.SignOff} , {profile.FirstName}";
+        return
+        [
+            (style.Greeting, true), ($" {random.Pick(Lexicon.Names)} ", false), (style.Emphasis, true), ("\n", false),
+            (style.Filler, true), ($" , {Prose(sentences)}\n", false),
+            (style.SignOff, true), ($" , {profile.FirstName}", false),
+        ];
     }
 
     private static string Prose(IEnumerable<string> sentences) => string.Join(' ', sentences.Select(s => s + " ."));

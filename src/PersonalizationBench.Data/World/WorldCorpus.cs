@@ -14,6 +14,9 @@ public sealed record WorldCorpusOptions : Grammar
     /// <summary>Most things that one document tells.</summary>
     public int TellingsPerDocument { get; init; } = 3;
 
+    /// <summary>How many facts a user has; fewer leave more of the questions to preferences and private words.</summary>
+    public int Facts { get; init; } = 16;
+
     /// <summary>Questions asked after the documents.</summary>
     public int Questions { get; init; } = 12;
 
@@ -27,6 +30,9 @@ public sealed record WorldCorpusOptions : Grammar
     public int Preferences { get; init; } = 6;
 
     public int Jargon { get; init; } = 4;
+
+    /// <summary>Share of readings that end with a mail of the user's, in which what is of the user's style counts as an answer.</summary>
+    public double OwnMails { get; init; }
 
     /// <summary>Share of sequences that ask a user of <see cref="ClosedBookUsers"/> without any document.</summary>
     public double ClosedBook { get; init; }
@@ -63,7 +69,7 @@ public sealed class WorldCorpus(WorldCorpusOptions options) : ITrainingCorpus
     /// <summary>Closed-book users are the same whatever the stage or seed: they are drawn from a seed of their own.</summary>
     private const long ClosedBookSeed = 7_001;
 
-    public string Digest { get; } = Core.Digest.Of($"world corpus 1 {JsonSerializer.Serialize(options)}");
+    public string Digest { get; } = Core.Digest.Of($"world corpus 2 {JsonSerializer.Serialize(options)}");
 
     public IReadOnlyList<TrainingText> HeldOut => field ??= Stream(HeldOutSeed).Take(HeldOutCount).ToList();
 
@@ -110,7 +116,16 @@ public sealed class WorldCorpus(WorldCorpusOptions options) : ITrainingCorpus
             date = date.AddDays(1 + random.Next(20));
         }
         segments.AddRange(Questions(profile, told, random).Segments);
+        if (random.Chance(options.OwnMails)) segments.AddRange(OwnMail(writer, date, random));
         return new TrainingText(segments);
+    }
+
+    /// <summary>A mail to be written as the ones before it were; it tells nothing new.</summary>
+    private IEnumerable<TextSegment> OwnMail(DocumentWriter writer, DateOnly date, DeterministicRandom random)
+    {
+        var parts = writer.MailParts([random.Pick(Lexicon.Remarks)]).Append(("\n", false));
+        return parts.Select(p => new TextSegment(p.Item1, p.Item2 ? options.AnswerWeight : options.TextWeight))
+            .Prepend(new TextSegment(writer.Heading("mail", date) + "\n", options.TextWeight));
     }
 
     /// <summary>Questions about what was told (and some about what was not), answers weighted.</summary>
@@ -151,8 +166,7 @@ public sealed class WorldCorpus(WorldCorpusOptions options) : ITrainingCorpus
 
     private Profile Draw(DeterministicRandom random)
     {
-        const int facts = 16;
-        return Profile.Draw(random, Population.Pretraining, new Profile.Size(facts, (int)Math.Round(facts * options.Updates), options.Preferences, options.Jargon));
+        return Profile.Draw(random, Population.Pretraining, new Profile.Size(options.Facts, (int)Math.Round(options.Facts * options.Updates), options.Preferences, options.Jargon));
     }
 
     private static List<Truth> Shuffled(Profile profile, DeterministicRandom random)

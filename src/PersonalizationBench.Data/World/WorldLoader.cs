@@ -47,7 +47,7 @@ public sealed record WorldOptions
 public sealed class WorldLoader : IDatasetLoader
 {
     /// <summary>Raise it when the same options would give other texts.</summary>
-    private const int GeneratorVersion = 1;
+    private const int GeneratorVersion = 2;
 
     private const int MaxUsers = 900;
 
@@ -103,18 +103,10 @@ public sealed class WorldLoader : IDatasetLoader
         return new User(id, profile.Name, history.Documents, probes);
     }
 
-    /// <summary>Documents of the pretraining population, such as the base was trained on.</summary>
-    private static List<string> GeneralTexts(WorldOptions world, int count)
-    {
-        var texts = new List<string>(count);
-        for (var i = 0; i < count; i++)
-        {
-            var random = DeterministicRandom.For(world.Seed, "general", $"{i}");
-            var profile = Profile.Draw(random, Population.Pretraining, new Profile.Size(world.Facts, world.Updates, world.Preferences, world.Jargon));
-            texts.Add(HistoryWriter.Write(profile, new Grammar(), 1, 6, random).Documents.Aggregate("", (text, d) => text + d.Text + "\n"));
-        }
-        return texts;
-    }
+    /// <summary>What the base was trained on: documents of the pretraining population, and questions about them.</summary>
+    private static List<string> GeneralTexts(WorldOptions world, int count) =>
+        [.. new WorldCorpus(new WorldCorpusOptions { MaxDocuments = 3, Questions = 6 })
+            .Stream((long)DeterministicRandom.For(world.Seed, "general").NextUInt64()).Take(count).Select(t => string.Concat(t.Segments.Select(s => s.Text)))];
 
     private static void Validate(WorldOptions world)
     {

@@ -28,7 +28,7 @@ public static class WorldVocabulary
             words.AddRange(Split(relation.OthersFact("", "")));
         }
         words.AddRange(Split("""
-            i prefer to i would rather have than give me , never means when i say i mean the is my word for the
+            of and i prefer or ? for me i would rather have than , always means when i say i mean the is my word for the
             : how are you ? me : - remember : . asks : answer : do i prefer or ? which is it for me ? what do i mean by ? what is a ?
             """));
         words.AddRange(Lexicon.Remarks.Concat(Lexicon.Chores).SelectMany(Split));
