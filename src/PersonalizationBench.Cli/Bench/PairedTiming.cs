@@ -36,9 +36,16 @@ internal sealed class PairedTiming(IReadOnlyList<TimedPair> pairs)
 internal static class Losses
 {
     /// <summary>The largest |a - b| / |b| over the steps. Both must have as many.</summary>
-    public static double RelativeDifference(IReadOnlyList<double> ours, IReadOnlyList<double> theirs)
+    public static double RelativeDifference(IReadOnlyList<double> ours, IReadOnlyList<double> theirs) =>
+        Differences(ours, theirs).DefaultIfEmpty(0).Max();
+
+    /// <summary>The root mean square of (a - b) / b over the steps: less a matter of one step's luck than the largest is.</summary>
+    public static double RootMeanSquareDifference(IReadOnlyList<double> ours, IReadOnlyList<double> theirs) =>
+        Math.Sqrt(Differences(ours, theirs).Select(d => d * d).DefaultIfEmpty(0).Average());
+
+    private static IEnumerable<double> Differences(IReadOnlyList<double> ours, IReadOnlyList<double> theirs)
     {
         if (ours.Count != theirs.Count) throw new ArgumentException($"{ours.Count} losses against {theirs.Count}");
-        return ours.Zip(theirs, (a, b) => Math.Abs(a - b) / Math.Abs(b)).DefaultIfEmpty(0).Max();
+        return ours.Zip(theirs, (a, b) => Math.Abs(a - b) / Math.Abs(b));
     }
 }

@@ -66,13 +66,14 @@ internal static class PeersCommand
 
         var results = parse.GetValue(s_output) ?? Path.Combine(bench.ResultsFolder, "peers");
         PeersReport.Write(results, records, Settings(), started);
+        foreach (var line in PeersReport.Verdicts(records)) bench.Output.WriteLine(line);
         bench.Output.WriteLine($"written: {Workbench.Shown(results)}");
-        return records.All(r => r.Agrees()) ? 0 : 1;
+        return records.All(r => r.Holds()) ? 0 : 1;
 
         void Add(PeerRecord record)
         {
             records.Add(record);
-            bench.Output.WriteLine(FormattableString.Invariant($"{record.Comparison,-14} {record.Model,-3} {record.Precision,-9} {record.Threads} threads  {record.OursMsPerStep,8:F1} ms  {PeersReport.Reference(record)} {record.ReferenceMsPerStep,8:F1} ms  ratio {PeersReport.Ratio(record)}  losses {PeersReport.Agreement(record)}"));
+            bench.Output.WriteLine(FormattableString.Invariant($"{record.Comparison,-14} {record.Model,-3} {record.Precision,-9} {record.Threads} threads  {record.OursMsPerStep,8:F1} ms  {PeersReport.Reference(record)} {record.ReferenceMsPerStep,8:F1} ms  ratio {PeersReport.Ratio(record)}  {PeersReport.Agreement(record)}"));
         }
 
         JsonObject Settings() => new()

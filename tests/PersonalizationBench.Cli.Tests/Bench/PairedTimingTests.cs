@@ -25,5 +25,9 @@ public sealed class PairedTimingTests
     public void Losses_differ_by_their_worst_step() => Assert.Equal(0.1, Losses.RelativeDifference([5, 2.2, 1], [5, 2, 1]), 12);
 
     [Fact]
+    public void The_mean_difference_of_losses_is_the_root_of_the_mean_square() =>
+        Assert.Equal(Math.Sqrt((0.01 + 0.04) / 4), Losses.RootMeanSquareDifference([5, 2.2, 0.8, 7], [5, 2, 1, 7]), 12);
+
+    [Fact]
     public void Losses_of_different_length_are_not_compared() => Assert.Throws<ArgumentException>(() => Losses.RelativeDifference([1, 2], [1]));
 }

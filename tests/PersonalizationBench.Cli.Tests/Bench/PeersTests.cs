@@ -31,6 +31,7 @@ public sealed class PeersTests
             var record = new TrainingStepComparison(python, PeersCommand.Script(Workbench.OfThisMachine()), folder, Short).Run(Tiny, precision, threads: 1, CancellationToken.None);
             Assert.True(record.Agrees(), PeersReport.Agreement(record));
             Assert.True(record is { Pairs: 1, OursMsPerStep: > 0, ReferenceMsPerStep: > 0 });
+            Assert.Equal(precision == Precision.BFloat16, record.OursFromFloat32 is > 0 && record.ReferenceFromFloat32 is > 0);
         }
         finally
         {
@@ -44,6 +45,7 @@ public sealed class PeersTests
         var record = new ManyUsersComparison(Short).Run(Tiny, Precision.Float32, threads: 1, users: 5, steps: 4, CancellationToken.None);
         Assert.True(record.Agrees(), PeersReport.Agreement(record));
         Assert.Equal(20, record.LossesCompared);
+        Assert.Null(record.Goal); // neither the shape nor the number of users that the goal is for
     }
 
     [Fact]
