@@ -55,10 +55,17 @@ public sealed record GenerationRequest(int[] Tokens, int MaxNewTokens, int Slot 
 {
     /// <summary>Generation ends when one of these ids is produced (it is not part of the result).</summary>
     public IReadOnlyList<int> StopIds { get; init; } = [];
+
+    /// <summary>Ids whose log-likelihood as the first token is wanted beside what is generated: the prompt is read once for both.</summary>
+    public IReadOnlyList<int> Candidates { get; init; } = [];
 }
 
 /// <summary>What was generated, greedily.</summary>
-public sealed record Generation(int[] Tokens);
+public sealed record Generation(int[] Tokens)
+{
+    /// <summary>Natural-log likelihood of each of the request's candidates; null from a base that does not give it.</summary>
+    public IReadOnlyList<double>? CandidateScores { get; init; }
+}
 
 /// <summary>Sequences of which the last part is scored.</summary>
 /// <param name="Prompt">Tokens that are read, begin-of-text included.</param>

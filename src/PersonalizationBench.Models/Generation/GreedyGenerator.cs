@@ -56,6 +56,7 @@ internal static class GreedyGenerator
         var capacity = Math.Min(config.ContextLength, rows.Max(r => r.Tokens.Length + r.MaxNewTokens));
         var generated = rows.Select(_ => new List<int>()).ToList();
         var adapters = model.AdaptersOf(rows.Select(r => r.Slot).ToList());
+        var candidates = new IReadOnlyList<double>[rows.Count];
         var clock = meter.Clock;
         var started = clock.GetTimestamp();
 
@@ -79,7 +80,7 @@ internal static class GreedyGenerator
             var positions = rows.Select((r, i) => (long)Math.Min(capacity - 1, r.Tokens.Length + Math.Max(0, generated[i].Count - 1))).ToArray();
             var ids = tensor(next.Select(t => (long)t).ToArray()).view(-1, 1).to(torch.device(weights.Device));
             var hidden = LlamaNetwork.Decode(config, weights.Compute, model.Rotary, ids, positions, adapters, cache);
-            var produced = Argmax(hidden);
+            var produced = Argmax(LlamaNetwork.Head(weights.Compute, hidden));
             for (var i = 0; i < rows.Count; i++)
             {
                 if (!live[i]) continue;
@@ -91,7 +92,7 @@ internal static class GreedyGenerator
         }
         for (var i = 0; i < rows.Count; i++)
         {
-            results[batch[i]] = new Generation([.. generated[i]]);
+            results[batch[i]] = new Generation([.. generated[i]]) { CandidateScores = candidates[i] };
             meter.AddGeneratedTokens(generated[i].Count);
         }
 
@@ -101,12 +102,24 @@ internal static class GreedyGenerator
             var ids = Batches.Padded(rows.Select(r => r.Tokens).ToList(), longest, weights.Device);
             var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Tokens.Length))), adapters, cache);
             var last = tensor(rows.Select((r, i) => (long)i * longest + r.Tokens.Length - 1).ToArray()).to(torch.device(weights.Device));
-            return Argmax(hidden.index_select(0, last));
+            var logits = LlamaNetwork.Head(weights.Compute, hidden.index_select(0, last));
+            ScoreCandidates(logits);
+            return Argmax(logits);
         }
 
-        int[] Argmax(Tensor hidden)
+        void ScoreCandidates(Tensor logits)
         {
-            using var best = LlamaNetwork.Head(weights.Compute, hidden).argmax(-1).cpu();
+            var wanted = rows.SelectMany((r, i) => r.Candidates.Select(c => (Row: i, Id: c))).ToList();
+            var losses = wanted.Count == 0 ? [] : Kernels.TokenLosses(
+                logits.index_select(0, tensor(wanted.Select(w => (long)w.Row).ToArray()).to(logits.device)),
+                tensor(wanted.Select(w => (long)w.Id).ToArray()).to(logits.device)).cpu().data<float>().ToArray();
+            for (int i = 0, at = 0; i < rows.Count; at += rows[i++].Candidates.Count)
+                candidates[i] = [.. losses.Skip(at).Take(rows[i].Candidates.Count).Select(loss => -(double)loss)];
+        }
+
+        static int[] Argmax(Tensor logits)
+        {
+            using var best = logits.argmax(-1).cpu();
             return [.. best.data<long>().ToArray().Select(t => (int)t)];
         }
 
@@ -127,5 +140,6 @@ internal static class GreedyGenerator
         if (request.Tokens.Length > config.ContextLength)
             throw new PbenchException($"generation request {index}: the prompt has {request.Tokens.Length} tokens; the base's context is {config.ContextLength}");
         Batches.RequireIds(config, request.Tokens, $"generation request {index}");
+        Batches.RequireIds(config, [.. request.Candidates], $"generation request {index}: candidates");
     }
 }

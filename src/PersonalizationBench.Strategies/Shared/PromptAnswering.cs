@@ -37,8 +37,8 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
             PromptTokens = prompts[i].Tokens.Length,
             ContextIds = prompts[i].ContextIds,
         }).ToArray();
-        Generate(questions, prompts, answers, meter, cancellation);
-        Choose(questions, prompts, answers, meter, cancellation);
+        var generations = Generate(questions, prompts, answers, meter, cancellation);
+        Choose(questions, prompts, generations, answers, meter, cancellation);
         ScoreContinuations(questions, prompts, answers, meter, cancellation);
         return answers;
     }
@@ -60,26 +60,36 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
         return _prompts.Build(asked.History, asked.Wanted, question.Prompt, room, contextBudget);
     }
 
-    private void Generate(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
+    private Generation?[] Generate(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
     {
-        var asked = Indices(questions, q => NewTokens(q) > 0);
-        if (asked.Count == 0) return;
-        var generations = _model.Generate(asked.Select(i => new GenerationRequest(prompts[i].Tokens, NewTokens(questions[i].Question), questions[i].Slot)
+        var generations = new Generation?[questions.Count];
+        // A batch goes on as long as its longest row: those of a few words and those of many lines are apart.
+        foreach (var asked in Indices(questions, q => NewTokens(q) > 0).GroupBy(i => NewTokens(questions[i].Question)).Select(g => g.ToList()))
         {
-            StopIds = IsStyle(questions[i].Question) ? _endIds.Value : _stopIds.Value,
-        }).ToList(), meter, cancellation);
-        foreach (var (i, generation) in asked.Zip(generations))
-        {
-            var text = _tokenizer.Decode(generation.Tokens);
-            answers[i] = answers[i] with { Text = (IsStyle(questions[i].Question) ? text : CutAtStop(text)).Trim() };
+            var generated = _model.Generate(asked.ConvertAll(i => new GenerationRequest(prompts[i].Tokens, NewTokens(questions[i].Question), questions[i].Slot)
+            {
+                StopIds = IsStyle(questions[i].Question) ? _endIds.Value : _stopIds.Value,
+                Candidates = SingleTokens(questions[i].Question.Choices) ?? [],
+            }), meter, cancellation);
+            foreach (var (i, generation) in asked.Zip(generated))
+            {
+                var text = _tokenizer.Decode(generation.Tokens);
+                answers[i] = answers[i] with { Text = (IsStyle(questions[i].Question) ? text : CutAtStop(text)).Trim() };
+                generations[i] = generation;
+            }
         }
+        return generations;
     }
 
-    private void Choose(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
+    private void Choose(
+        IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Generation?[] generations, Answer[] answers, CostMeter meter, CancellationToken cancellation)
     {
         ChooseAmong(Indices(questions, q => q.Scoring == ProbeScoring.Choice), meter);
-        // Beside a generated answer the choices are a second look at the same probe: not what answering it costs.
-        ChooseAmong(Indices(questions, q => q.Scoring == ProbeScoring.ExactMatch && q.Choices.Count > 0), CostMeter.Unread());
+        // Beside a generated answer the choices are a second look at the same probe: not what answering it costs. Where they are
+        // single tokens, their likelihood came with the generation.
+        var beside = Indices(questions, q => q.Scoring == ProbeScoring.ExactMatch && q.Choices.Count > 0).ToLookup(i => generations[i]?.CandidateScores?.Count == questions[i].Question.Choices.Count);
+        foreach (var i in beside[true]) answers[i] = answers[i] with { Choice = Best(generations[i]!.CandidateScores!) };
+        ChooseAmong([.. beside[false]], CostMeter.Unread());
 
         void ChooseAmong(List<int> asked, CostMeter costs)
         {
@@ -91,11 +101,20 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
             {
                 var question = questions[i].Question;
                 if (question.Choices.Count == 0) throw new PbenchException($"probe {question.ProbeId} of user {question.UserId}: a choice without choices");
-                var best = Enumerable.Range(0, question.Choices.Count).MaxBy(c => scores[next + c]);
+                var best = Best([.. scores.Skip(next).Take(question.Choices.Count)]);
                 next += question.Choices.Count;
                 answers[i] = answers[i] with { Choice = best, Text = question.Scoring == ProbeScoring.Choice ? question.Choices[best] : answers[i].Text };
             }
         }
+    }
+
+    private static int Best(IReadOnlyList<double> scores) => Enumerable.Range(0, scores.Count).MaxBy(i => scores[i]);
+
+    /// <summary>Ids of texts that are one token each; null where any is not.</summary>
+    private int[]? SingleTokens(IReadOnlyList<string> texts)
+    {
+        var ids = texts.Select(Continued).ToList();
+        return ids.All(i => i.Length == 1) ? [.. ids.Select(i => i[0])] : null;
     }
 
     private void ScoreContinuations(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)

@@ -19,6 +19,23 @@ public sealed class GenerationTests
     }
 
     [Fact]
+    public void Candidates_are_scored_from_the_same_reading_as_a_score_of_their_own()
+    {
+        using var loaded = TinyModels.Load();
+        var random = new DeterministicRandom(8);
+        int[][] prompts = [TinyModels.Tokens(loaded.Config, 9, random), TinyModels.Tokens(loaded.Config, 4, random), TinyModels.Tokens(loaded.Config, 6, random)];
+        int[][] candidates = [[5, 6, 7], [], [60]];
+        var generated = loaded.Generate([.. prompts.Zip(candidates, (p, c) => new GenerationRequest(p, 3) { Candidates = c })], CostMeter.Unread(), default);
+        for (var i = 0; i < prompts.Length; i++)
+        {
+            var expected = loaded.Score([.. candidates[i].Select(c => new ScoreRequest(prompts[i], [c]))], CostMeter.Unread(), default);
+            Assert.Equal(expected.Count, generated[i].CandidateScores!.Count);
+            Assert.All(expected.Zip(generated[i].CandidateScores!), p => Assert.Equal(p.First, p.Second, 1e-4));
+        }
+        Assert.Throws<PbenchException>(() => loaded.Generate([new GenerationRequest(prompts[0], 1) { Candidates = [61] }], CostMeter.Unread(), default));
+    }
+
+    [Fact]
     public void Generation_stops_before_a_stop_id_at_the_bound_and_at_the_end_of_the_context()
     {
         using var loaded = TinyModels.Load();
