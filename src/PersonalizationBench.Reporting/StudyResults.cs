@@ -24,7 +24,8 @@ public sealed class StudyResults
         (Folder, Runs, Probes, Manifest) = (folder, runs, probes, manifest);
         _probesOfCell = probes.ToLookup(p => p.Key);
         Arms = MakeArms(runs);
-        var order = probes.Select(p => (p.Kind, p.Metric)).Distinct().ToList();
+        // What is asked most comes first: figures of one measure show that one.
+        var order = probes.GroupBy(p => (p.Kind, p.Metric)).OrderByDescending(g => g.Count()).Select(g => g.Key).ToList();
         Measures = [.. order.Select(m => new Measure(m.Kind, m.Metric, m.Metric == Metric.Choice && order.Contains((m.Kind, Metric.ExactMatch)))).OrderBy(m => m.IsSecondary)];
         Analysis = new StudyAnalysis(this);
     }

@@ -56,7 +56,10 @@ internal static class PeersCommand
                 // Each pair takes 2 x users x steps of training: three of them say enough.
                 var comparison = new ManyUsersComparison(pairing with { Pairs = Math.Min(3, pairing.Pairs) });
                 foreach (var (model, precision, count) in grid.Where(g => g.model == models[0] && g.count == threads.Max()))
-                    Add(comparison.Run(model, precision, count, AtLeast(parse, s_users, 1), AtLeast(parse, s_steps, 1), cancellation));
+                {
+                    foreach (var byOperators in precision == Precision.Float32 ? [true] : (bool[])[true, false])
+                        Add(comparison.Run(model, precision, count, AtLeast(parse, s_users, 1), AtLeast(parse, s_steps, 1), byOperators, cancellation));
+                }
             }
         }
         finally

@@ -112,7 +112,7 @@ public sealed class LlamaWeights : IDisposable
     }
 
     /// <summary>The weights as they stand, packed for training adapters on them; null where products are not bf16 or there is no fast way.</summary>
-    internal FrozenLlama? TryPack() => ComputeType != ScalarType.BFloat16 ? null : FrozenLlama.TryPack(
+    public FrozenLlama? TryPack() => ComputeType != ScalarType.BFloat16 ? null : FrozenLlama.TryPack(
         new LlamaShape(Config.Layers, Config.Heads, Config.KeyValueHeads, Config.HeadDimension, Config.HiddenDimension, Config.VocabularySize, Config.NormEpsilon),
         [.. Compute.Blocks.SelectMany(b => new[] { b.AttentionNorm, b.QueryKeyValue, b.Output, b.MlpNorm, b.GateUp, b.Down }), Compute.FinalNorm, Compute.Head]);
 

@@ -50,6 +50,9 @@ public sealed record AdapterTrainingOptions
     public int MaxTokensPerStep { get; init; } = 16384;
 
     public long Seed { get; init; }
+
+    /// <summary>Composes a step of operators even where one call could do it (<see cref="Torch.FrozenLlama"/>): for comparing the two.</summary>
+    public bool ByOperators { get; init; }
 }
 
 /// <summary>What training did to one slot.</summary>
@@ -114,7 +117,7 @@ public static class AdapterTrainer
     private static void Train(LoadedBase loadedBase, AdapterBank bank, AdapterGroup group, AdapterTrainingOptions options, CostMeter meter, CancellationToken cancellation)
     {
         var adapterFlops = FlopCount.Adapter(bank.Config, bank.Options);
-        using var frozen = loadedBase.Weights.TryPack();
+        using var frozen = options.ByOperators ? null : loadedBase.Weights.TryPack();
         for (var step = 0; step < group.Learners[0].Steps; step++)
         {
             cancellation.ThrowIfCancellationRequested();

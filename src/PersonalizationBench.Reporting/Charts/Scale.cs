@@ -27,7 +27,9 @@ public sealed record Scale(double Low, double High, bool IsLog, IReadOnlyList<Ti
         var (first, last) = ((long)Math.Floor((low / step) + 1e-9), (long)Math.Ceiling((high / step) - 1e-9));
         var decimals = Math.Max(0, (int)-Math.Floor(Math.Log10(step) + 1e-9));
         var ticks = new List<Tick>();
-        for (var i = first; i <= last; i++) ticks.Add(new Tick(i * step, (i * step).ToString($"F{decimals}", CultureInfo.InvariantCulture)));
+        // Beyond three decimals a label is longer than an axis has room for.
+        var format = decimals > 3 ? "0.#e+0" : $"F{decimals}";
+        for (var i = first; i <= last; i++) ticks.Add(new Tick(i * step, (i * step).ToString(i == 0 && decimals > 3 ? "0" : format, CultureInfo.InvariantCulture)));
         return new Scale(first * step, last * step, false, ticks);
     }
 

@@ -42,7 +42,7 @@ public sealed class PeersTests
     [Fact]
     public void Users_adapted_together_learn_what_they_learn_alone()
     {
-        var record = new ManyUsersComparison(Short).Run(Tiny, Precision.Float32, threads: 1, users: 5, steps: 4, CancellationToken.None);
+        var record = new ManyUsersComparison(Short).Run(Tiny, Precision.Float32, threads: 1, users: 5, steps: 4, byOperators: false, CancellationToken.None);
         Assert.True(record.Agrees(), PeersReport.Agreement(record));
         Assert.Equal(20, record.LossesCompared);
         Assert.Null(record.Goal); // neither the shape nor the number of users that the goal is for
