@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace PersonalizationBench.Runner.Tests;
+namespace PersonalizationBench.Tests;
 
 /// <summary>Compares a text with a file of <c>Goldens/</c> beside the test; PBENCH_UPDATE_GOLDEN=1 writes it anew.</summary>
 internal static class Golden
