@@ -78,7 +78,11 @@ class Llama:
 
     def rotate(self, x):  # (B, H, T, D)
         a, b = x.chunk(2, dim=-1)
-        return torch.cat([a * self.cos - b * self.sin, b * self.cos + a * self.sin], dim=-1)
+        cos, sin = self.cos[: x.shape[2]], self.sin[: x.shape[2]]
+        return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
+
+    def project(self, x, layer, name):
+        return F.linear(x, self.blocks[layer][name].to(self.dtype))
 
     def attend(self, q, k, v):  # (B, H, T, D) each
         groups = q.shape[1] // k.shape[1]
@@ -86,37 +90,37 @@ class Llama:
             k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
         if hasattr(F, "scaled_dot_product_attention"):
             return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        scores = (q * self.head_dim**-0.5) @ k.transpose(-2, -1) + self.mask
+        scores = (q * self.head_dim**-0.5) @ k.transpose(-2, -1) + self.mask[: q.shape[2], : q.shape[2]]
         return scores.softmax(-1) @ v
 
-    def loss(self, inputs, targets):  # (B, T) each
+    def loss(self, inputs, targets):  # (B, T) each; targets of -100 do not count
         batch, length = inputs.shape
         heads, kv_heads, d = self.job["num_attention_heads"], self.job["num_key_value_heads"], self.head_dim
         x = F.embedding(inputs, self.embedding).to(self.dtype)  # (B, T, C)
-        for block in self.blocks:
+        for layer, block in enumerate(self.blocks):
             h = self.norm(x, block["attention_norm"])
-            qkv = F.linear(h, block["qkv"].to(self.dtype)).view(batch, length, heads + 2 * kv_heads, d).transpose(1, 2)
+            qkv = self.project(h, layer, "qkv").view(batch, length, heads + 2 * kv_heads, d).transpose(1, 2)
             q, k, v = qkv.split([heads, kv_heads, kv_heads], dim=1)
             y = self.attend(self.rotate(q), self.rotate(k), v)
-            x = x + F.linear(y.transpose(1, 2).reshape(batch, length, heads * d), block["output"].to(self.dtype))
+            x = x + self.project(y.transpose(1, 2).reshape(batch, length, heads * d), layer, "output")
             h = self.norm(x, block["mlp_norm"])
-            gate, up = F.linear(h, block["gate_up"].to(self.dtype)).chunk(2, dim=-1)
-            x = x + F.linear(F.silu(gate) * up, block["down"].to(self.dtype))
+            gate, up = self.project(h, layer, "gate_up").chunk(2, dim=-1)
+            x = x + self.project(F.silu(gate) * up, layer, "down")
         logits = F.linear(self.norm(x, self.final_norm), self.embedding.to(self.dtype))
-        return F.cross_entropy(logits.float().view(batch * length, -1), targets.view(-1))
+        return F.cross_entropy(logits.float().view(batch * length, -1), targets.view(-1), ignore_index=-100)
 
 
-def make_optimizer(model, job):
+def make_optimizer(parameters, job):
     """AdamW in its fastest form: fused where this version has it for the CPU (2.4 on), else over lists of tensors."""
     groups = [
-        {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": job["weight_decay"]},
-        {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": job["weight_decay"]},
+        {"params": [p for p in parameters if p.dim() == 1], "weight_decay": 0.0},
     ]
     settings = dict(lr=job["learning_rate"], betas=(job["beta1"], job["beta2"]), eps=1e-8)
     version = tuple(int(part) for part in torch.__version__.split("+")[0].split("a")[0].split(".")[:2])
     known = inspect.signature(torch.optim.AdamW.__init__).parameters
     form = "fused" if version >= (2, 4) and "fused" in known else "foreach" if "foreach" in known else None
-    return torch.optim.AdamW(groups, **settings, **({form: True} if form else {}))
+    return torch.optim.AdamW([group for group in groups if group["params"]], **settings, **({form: True} if form else {}))
 
 
 def main():
@@ -125,7 +129,7 @@ def main():
     torch.set_num_threads(job["threads"])
     torch.set_flush_denormal(True)
     model = Llama(job, read_safetensors(job["weights"]))
-    optimizer = make_optimizer(model, job)
+    optimizer = make_optimizer(model.parameters(), job)
     rows, length = job["rows"], job["length"]
     tokens = torch.from_numpy(np.fromfile(job["tokens"], dtype="<i8")).view(-1, rows, length + 1)  # one batch per step, then again
     print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)

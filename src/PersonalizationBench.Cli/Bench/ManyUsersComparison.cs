@@ -1,63 +1,71 @@
 using System.Diagnostics;
+using System.Globalization;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
 using TorchSharp;
 
 namespace PersonalizationBench.Cli.Bench;
 
 /// <summary>
-/// Users adapted together in one bank against the same users one after another: the same trainer, settings, texts and seeds,
-/// so the losses must be the same; what differs is how well the machine is used. A user has what a person might write in an
-/// afternoon, 16 texts of 40 words, and a step reads eight of them as in the studies: alone that is too little for the machine.
-/// How much there is to gain hangs on the precision: in bf16 the products are so fast that what each step costs beside them
-/// counts, and a bank pays it once for all; in f32 the products take the time, and they are as many either way. The same holds
-/// of the step in one call that processors with bf16 tiles take: it leaves so little beside the products that a user alone is
-/// trained nearly as well as in company. What a bank gains by itself is therefore measured by operators, as on any other device.
+/// Users adapted together in one bank against the same users one after another, in PyTorch and by our own trainer, from the
+/// same adapters on the same texts: the losses must be the same. How much there is to gain over our own hangs on how much work
+/// a step of one user is: each costs something beside its products, and a bank pays that once for all. Hence the two loads,
+/// and both ways of taking a step: in one call, as processors with bf16 tiles do and as the studies run there, and by operators,
+/// as on any other device. In f32 the products themselves take the time, and they are as many either way.
 /// </summary>
-internal sealed class ManyUsersComparison(PairingOptions options)
+internal sealed class ManyUsersComparison(string python, string script, string folder, PairingOptions options)
 {
     private const double Tolerance = 1e-3;
 
-    /// <summary>Ratio wanted of so many users or more on the shipped base's shape, in the precision that this machine takes by itself.</summary>
-    private const double Goal = 3;
-    private const int UsersOfGoal = 32;
-    private const int TextsPerUser = 16, WordsPerText = 40;
+    private static readonly LoraOptions s_lora = new();
 
-    public PeerRecord Run(TrainingWorkload workload, Precision precision, int threads, int users, int steps, bool byOperators, CancellationToken cancellation)
+    /// <summary>A row against PyTorch and a row against ourselves; none where the step in one call is asked for
+    /// and this processor, or the precision, does not have it.</summary>
+    public IEnumerable<PeerRecord> Run(AdapterWorkload workload, Precision precision, int threads, int steps, bool byOperators, CancellationToken cancellation)
     {
         torch.set_num_threads(threads);
-        var weights = LlamaWeights.Initialise(workload.Model, seed: 1, precision);
-        var name = ComputePrecision.Name(weights.ComputeType);
-        var byItself = ComputePrecision.Name(ComputePrecision.Choose(workload.Model, Precision.Auto, "cpu"));
-        var info = new BaseInfo(workload.Name, "llama", "", workload.Model.Parameters, workload.Model.ContextLength, workload.Model.SmallestDimensions()) { Precision = name, Device = "cpu" };
-        using var loaded = new LoadedBase(info, weights, TrainingWorkload.Tokenizer);
-        var corpora = Enumerable.Range(0, users).Select(Corpus).ToList();
-        using var packed = byOperators ? null : weights.TryPack();
-        var way = packed is null ? "by operators" : "in one call";
-        var lora = new LoraOptions();
-        var training = new AdapterTrainingOptions { Steps = steps, MaxTokensPerStep = int.MaxValue, ByOperators = byOperators };
+        using var loaded = workload.Load(precision);
+        using var packed = byOperators ? null : loaded.Weights.TryPack();
+        if (!byOperators && packed is null) yield break;
+        var users = workload.Texts.Count;
+        var corpora = workload.Texts.Select((texts, user) => new SlotCorpus(user, [.. texts.Select(t => new TrainingText([new TextSegment(t, 1)]))]) { Seed = user }).ToList();
+        var training = new AdapterTrainingOptions { Steps = steps, BatchSequences = workload.BatchSequences, MaxTokensPerStep = int.MaxValue, ByOperators = byOperators };
+        using var peer = PeerProcess.StartFastest(python, script, JobOf(loaded, workload, corpora, training, threads), folder, turns: 1);
 
-        // Once each before the clock runs: the losses are compared, and both ways are warm.
-        var together = Together();
-        var apart = Apart();
-        var pairs = new List<TimedPair>();
-        while (pairs.Count < options.Pairs)
+        // Once each before the clock runs: the losses are compared, and all are warm.
+        var together = Together(loaded, corpora, training, cancellation);
+        var ours = together.SelectMany(t => t.Losses).ToList();
+        var apart = Apart(loaded, corpora, training, cancellation).SelectMany(t => t.Losses).ToList();
+        var theirs = peer.Train(1).Losses;
+        var (againstUs, againstPeer) = (new List<TimedPair>(), new List<TimedPair>());
+        while (againstUs.Count < options.Pairs)
         {
             cancellation.ThrowIfCancellationRequested();
-            pairs.Add(new TimedPair(Timed(() => Together()), Timed(() => Apart())));
+            var seconds = Timed(() => Together(loaded, corpora, training, cancellation));
+            againstUs.Add(new TimedPair(seconds, Timed(() => Apart(loaded, corpora, training, cancellation))));
+            againstPeer.Add(new TimedPair(seconds, peer.Train(1).Seconds.Sum()));
         }
-        var timing = new PairedTiming(pairs);
-        return new PeerRecord
+
+        var way = byOperators ? "by operators" : "in one call";
+        yield return Record(new PairedTiming(againstPeer), "one after another, PyTorch", theirs) with
+        {
+            Goal = users >= AdapterWorkload.UsersOfGoal ? workload.Goal : null,
+            ReferenceTorch = peer.TorchVersion,
+        };
+        yield return Record(new PairedTiming(againstUs), $"one after another, {way}", apart);
+
+        PeerRecord Record(PairedTiming timing, string reference, IReadOnlyList<double> losses) => new()
         {
             Comparison = "many-users",
             Ours = FormattableString.Invariant($"{users} users in one bank, {way}"),
-            Reference = $"one after another, {way}",
+            Reference = reference,
             Model = workload.Name,
-            Parameters = workload.Model.Parameters,
-            Precision = name,
-            DefaultPrecision = byItself,
+            Parameters = loaded.Config.Parameters,
+            Precision = ComputePrecision.Name(loaded.Weights.ComputeType),
+            DefaultPrecision = ComputePrecision.Name(ComputePrecision.Choose(loaded.Config, Precision.Auto, "cpu")),
             Threads = threads,
-            Pairs = pairs.Count,
+            Pairs = timing.Pairs.Count,
             Steps = steps,
             TokensPerStep = together.Sum(t => t.Tokens) / steps,
             OursMsPerStep = 1e3 * timing.OursSeconds / steps,
@@ -65,36 +73,56 @@ internal sealed class ManyUsersComparison(PairingOptions options)
             Ratio = timing.Ratio,
             RatioMin = timing.SmallestRatio,
             RatioMax = timing.LargestRatio,
-            LossesCompared = users * steps,
-            LossDifference = together.Zip(apart, (a, b) => Losses.RelativeDifference(a.Losses, b.Losses)).Max(),
+            LossesCompared = ours.Count,
+            LossDifference = Losses.RelativeDifference(ours, losses),
             LossTolerance = Tolerance,
-            Goal = packed is null && name == byItself && workload == TrainingWorkload.All[0] && users >= UsersOfGoal ? Goal : null,
             Libtorch = torch.__version__,
         };
+    }
 
-        static SlotCorpus Corpus(int user)
-        {
-            var random = DeterministicRandom.For(user, "many-users");
-            return new SlotCorpus(user, [.. Enumerable.Range(0, TextsPerUser).Select(_ => new TrainingText([new TextSegment(TrainingWorkload.Text(random, WordsPerText), 1)]))]) { Seed = user };
-        }
+    private static IReadOnlyList<SlotTraining> Together(LoadedBase loaded, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation)
+    {
+        using var bank = new AdapterBank(loaded.Config, corpora.Count, s_lora);
+        foreach (var corpus in corpora) bank.Initialise(corpus.Slot, corpus.Seed);
+        return AdapterTrainer.Train(loaded, bank, corpora, training, CostMeter.Unread(), cancellation);
+    }
 
-        IReadOnlyList<SlotTraining> Together()
-        {
-            using var bank = new AdapterBank(workload.Model, users, lora);
-            for (var user = 0; user < users; user++) bank.Initialise(user, user);
-            return AdapterTrainer.Train(loaded, bank, corpora, training, CostMeter.Unread(), cancellation);
-        }
+    private static List<SlotTraining> Apart(LoadedBase loaded, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation) =>
+        [.. corpora.SelectMany(corpus => Together(loaded, [corpus with { Slot = 0 }], training, cancellation))];
 
-        List<SlotTraining> Apart()
+    /// <summary>Writes the base and every user's first adapter for the peer to read.</summary>
+    private TrainAdaptersJob JobOf(LoadedBase loaded, AdapterWorkload workload, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, int threads)
+    {
+        var weightsFile = Path.Combine(folder, $"{workload.Name}.safetensors");
+        using (var exact = workload.Load(Precision.Float32)) SafetensorsFile.Write(weightsFile, exact.Weights.Export());
+        using var bank = new AdapterBank(loaded.Config, 1, s_lora);
+        var model = loaded.Config;
+        return new TrainAdaptersJob
         {
-            var results = new List<SlotTraining>();
-            for (var user = 0; user < users; user++)
-            {
-                using var bank = new AdapterBank(workload.Model, 1, lora);
-                bank.Initialise(0, user);
-                results.AddRange(AdapterTrainer.Train(loaded, bank, [corpora[user] with { Slot = 0 }], training, CostMeter.Unread(), cancellation));
-            }
-            return results;
+            HiddenSize = model.Dimension,
+            NumAttentionHeads = model.Heads,
+            NumKeyValueHeads = model.KeyValueHeads,
+            NumHiddenLayers = model.Layers,
+            RopeTheta = model.RopeTheta,
+            RmsNormEps = model.NormEpsilon,
+            Precision = ComputePrecision.Name(loaded.Weights.ComputeType),
+            Threads = threads,
+            Weights = weightsFile,
+            LearningRate = training.LearningRate,
+            Beta1 = training.Beta1,
+            Beta2 = training.Beta2,
+            WeightDecay = training.WeightDecay,
+            ClipNorm = training.ClipNorm,
+            Scaling = s_lora.Scaling,
+            Users = [.. corpora.Select(UserOf)],
+        };
+
+        AdapterJobUser UserOf(SlotCorpus corpus)
+        {
+            bank.Initialise(0, corpus.Seed);
+            var adapter = Path.Combine(folder, "users", corpus.Slot.ToString(CultureInfo.InvariantCulture));
+            PeftAdapterFile.Save(adapter, bank.Export(0, loaded.Info));
+            return new AdapterJobUser(adapter, [.. AdapterTrainer.StepsOf(loaded, corpus, training).Select(AdapterJobStep.Of)]);
         }
     }
 

@@ -7,6 +7,8 @@ namespace PersonalizationBench.Cli.Bench;
 /// <summary><c>pbench bench peers</c>: the training step against PyTorch's, and many users in one bank against one by one.</summary>
 internal static class PeersCommand
 {
+    internal const string StepScript = "train_step.py", AdaptersScript = "train_adapters.py";
+
     private static readonly Option<string?> s_python = new("--python") { Description = "A Python that has PyTorch (default: PBENCH_PYTHON, /usr/bin/python3, python3)" };
     private static readonly Option<int> s_pairs = new("--pairs") { Description = "Interleaved pairs per row", DefaultValueFactory = _ => 7 };
     private static readonly Option<double> s_seconds = new("--seconds") { Description = "Seconds that each half of a pair should take", DefaultValueFactory = _ => 1.5 };
@@ -32,33 +34,37 @@ internal static class PeersCommand
     private static int Run(ParseResult parse, Workbench bench, CancellationToken cancellation)
     {
         var started = bench.Clock.GetUtcNow();
-        var script = Script(bench);
         var pairing = new PairingOptions(AtLeast(parse, s_pairs, 1), parse.GetValue(s_seconds));
         var models = parse.GetRequiredValue(s_models).Select(FindModel).ToList();
         var threads = parse.GetRequiredValue(s_threads).Where(t => t <= Environment.ProcessorCount).ToList();
         if (threads.Count == 0) throw new PbenchException($"--threads: this machine has {Environment.ProcessorCount} cores");
         var only = parse.GetValue(s_only);
         if (only is not (null or "training-step" or "many-users")) throw new PbenchException($"--only: expected training-step or many-users, not '{only}'");
-        var python = only == "many-users" ? null : PeerProcess.FindPython(parse.GetValue(s_python));
+        var python = PeerProcess.FindPython(parse.GetValue(s_python));
 
         var folder = Directory.CreateTempSubdirectory("pbench-peers-").FullName;
         var records = new List<PeerRecord>();
         try
         {
             var grid = from model in models from precision in new[] { Precision.Float32, Precision.BFloat16 } from count in threads select (model, precision, count);
-            if (python is not null)
+            if (only != "many-users")
             {
-                var comparison = new TrainingStepComparison(python, script, folder, pairing);
+                var comparison = new TrainingStepComparison(python, Script(bench, StepScript), folder, pairing);
                 foreach (var (model, precision, count) in grid) Add(comparison.Run(model, precision, count, cancellation));
             }
             if (only != "training-step")
             {
                 // Each pair takes 2 x users x steps of training: three of them say enough.
-                var comparison = new ManyUsersComparison(pairing with { Pairs = Math.Min(3, pairing.Pairs) });
-                foreach (var (model, precision, count) in grid.Where(g => g.model == models[0] && g.count == threads.Max()))
+                var comparison = new ManyUsersComparison(python, Script(bench, AdaptersScript), folder, pairing with { Pairs = Math.Min(3, pairing.Pairs) });
+                var users = AtLeast(parse, s_users, 1);
+                var (study, heavy) = (AdapterWorkload.OfStudy(bench, users), AdapterWorkload.Heavy(TrainingWorkload.All[0], users));
+                foreach (var (workload, precision, byOperators) in new[]
                 {
-                    foreach (var byOperators in precision == Precision.Float32 ? [true] : (bool[])[true, false])
-                        Add(comparison.Run(model, precision, count, AtLeast(parse, s_users, 1), AtLeast(parse, s_steps, 1), byOperators, cancellation));
+                    (study, Precision.Float32, true), (study, Precision.BFloat16, true), (study, Precision.BFloat16, false),
+                    (heavy, Precision.BFloat16, true), (heavy, Precision.BFloat16, false),
+                })
+                {
+                    foreach (var record in comparison.Run(workload, precision, threads.Max(), AtLeast(parse, s_steps, 1), byOperators, cancellation)) Add(record);
                 }
             }
         }
@@ -84,12 +90,12 @@ internal static class PeersCommand
             ["pairs"] = pairing.Pairs,
             ["seconds"] = pairing.SecondsPerTurn,
             ["python"] = python,
-            ["script"] = Digest.OfFile(script),
+            ["scripts"] = new JsonObject { [StepScript] = Digest.OfFile(Script(bench, StepScript)), [AdaptersScript] = Digest.OfFile(Script(bench, AdaptersScript)) },
         };
     }
 
-    /// <summary>PyTorch's side of the comparison.</summary>
-    internal static string Script(Workbench bench) => Path.Combine(bench.StudiesFolder, "peers", "train_step.py");
+    /// <summary>PyTorch's side of a comparison.</summary>
+    internal static string Script(Workbench bench, string name) => Path.Combine(bench.StudiesFolder, "peers", name);
 
     private static int AtLeast(ParseResult parse, Option<int> option, int least)
     {

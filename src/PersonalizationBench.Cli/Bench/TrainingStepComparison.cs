@@ -50,7 +50,7 @@ internal sealed class TrainingStepComparison(string python, string script, strin
         var type = ComputePrecision.Choose(workload.Model, precision, "cpu");
         var job = JobOf(workload, config, threads);
         var float32 = type == ScalarType.Float32 ? null : Float32Losses(workload.Name, job);
-        using var peer = FastestPeer(job, threads);
+        using var peer = PeerProcess.StartFastest(python, script, job, folder);
         var turns = new Turns(peer, options, cancellation);
         Pretrainer.Run(
             config,
@@ -107,7 +107,7 @@ internal sealed class TrainingStepComparison(string python, string script, strin
     };
 
     /// <summary>Writes the weights that the pretrainer starts from, and its batch, for the peer to read.</summary>
-    private PeerJob JobOf(TrainingWorkload workload, PretrainConfig config, int threads)
+    private TrainStepJob JobOf(TrainingWorkload workload, PretrainConfig config, int threads)
     {
         var model = workload.Model;
         var weightsFile = Path.Combine(folder, "weights.safetensors");
@@ -116,7 +116,7 @@ internal sealed class TrainingStepComparison(string python, string script, strin
         var tokensFile = Path.Combine(folder, "tokens.bin");
         var tokens = RepeatingCorpus.Sequences(workload).SelectMany(s => s).Select(t => (long)t).ToArray();
         AtomicFile.Write(tokensFile, stream => stream.Write(MemoryMarshal.AsBytes(tokens.AsSpan())));
-        return new PeerJob
+        return new TrainStepJob
         {
             HiddenSize = model.Dimension,
             NumAttentionHeads = model.Heads,
@@ -139,27 +139,11 @@ internal sealed class TrainingStepComparison(string python, string script, strin
     }
 
     /// <summary>From the same weights over the same batch; the f32 row of the same run has them already.</summary>
-    private IReadOnlyList<double> Float32Losses(string workload, PeerJob job)
+    private IReadOnlyList<double> Float32Losses(string workload, TrainStepJob job)
     {
         if (_float32Losses.TryGetValue(workload, out var known)) return known;
         using var exact = PeerProcess.Start(python, script, job with { Precision = ComputePrecision.Name(ScalarType.Float32) }, folder, waitPolicy: "");
         return _float32Losses[workload] = exact.Train(options.ParitySteps).Losses;
-    }
-
-    /// <summary>With several threads, waiting ones may spin or sleep (OMP_WAIT_POLICY), and which is faster hangs on the machine:
-    /// the peer gets the better of libgomp's default and what our process uses.</summary>
-    private PeerProcess FastestPeer(PeerJob job, int threads)
-    {
-        const string Ours = "passive";
-        if (threads == 1) return PeerProcess.Start(python, script, job, folder, Ours);
-        double SecondsOf(string policy)
-        {
-            using var trial = PeerProcess.Start(python, script, job, folder, policy);
-            trial.Train(2);
-            return trial.Train(4).Seconds.Min();
-        }
-        var best = SecondsOf(Ours) <= SecondsOf("") ? Ours : "";
-        return PeerProcess.Start(python, script, job, folder, best);
     }
 
     /// <summary>Counts our steps, gives the peer its turns, and ends the training when all pairs are done.</summary>

@@ -60,6 +60,9 @@ public sealed record AdapterTrainingOptions
 /// <param name="Tokens">Tokens through forward and backward, padding left out.</param>
 public sealed record SlotTraining(int Slot, int Steps, long Tokens, IReadOnlyList<double> Losses);
 
+/// <summary>One step of one slot.</summary>
+public sealed record AdapterStepData(double LearningRate, IReadOnlyList<TokenSequence> Sequences);
+
 /// <summary>
 /// Trains the adapters of many slots in one forward and backward over the shared base. Every slot has its own loss
 /// normalisation, gradient clipping and order of data, so what it learns does not hang on who else is in the batch.
@@ -78,7 +81,8 @@ public static class AdapterTrainer
     {
         if (bank.Config != loadedBase.Config) throw new ArgumentException("the bank was made for a base of another shape", nameof(bank));
         if (corpora.Select(c => c.Slot).Distinct().Count() != corpora.Count) throw new PbenchException("adapter training: a slot is named twice");
-        var learners = corpora.Select(c => new SlotLearner(loadedBase, bank, c, options)).ToList();
+        foreach (var corpus in corpora) bank.RequireSlot(corpus.Slot);
+        var learners = corpora.Select(c => new SlotLearner(loadedBase, c, options)).ToList();
         // Slots that train longest come first, so that those still in training are always the first ones of a group.
         var trained = new List<AdapterGroup>();
         try
@@ -96,6 +100,13 @@ public static class AdapterTrainer
             foreach (var group in trained) group.Dispose();
         }
         return [.. learners.Select(l => new SlotTraining(l.Slot, l.Steps, l.Tokens, l.Losses))];
+    }
+
+    /// <summary>What <see cref="Train"/> gives a slot to read, step by step: for holding another trainer against this one.</summary>
+    public static IReadOnlyList<AdapterStepData> StepsOf(LoadedBase loadedBase, SlotCorpus corpus, AdapterTrainingOptions options)
+    {
+        var learner = new SlotLearner(loadedBase, corpus, options);
+        return [.. Enumerable.Range(0, learner.Steps).Select(step => new AdapterStepData(learner.RateAt(step), [.. learner.NextRows()]))];
     }
 
     private static IEnumerable<List<SlotLearner>> Grouped(IReadOnlyList<SlotLearner> learners, int maxTokens)
@@ -167,9 +178,8 @@ internal sealed class SlotLearner
     private readonly LearningRate _rate;
     private readonly List<double> _losses = [];
 
-    public SlotLearner(LoadedBase loadedBase, AdapterBank bank, SlotCorpus corpus, AdapterTrainingOptions options)
+    public SlotLearner(LoadedBase loadedBase, SlotCorpus corpus, AdapterTrainingOptions options)
     {
-        bank.RequireSlot(corpus.Slot);
         Slot = corpus.Slot;
         var longest = Math.Min(options.MaxSequenceTokens ?? int.MaxValue, loadedBase.Config.ContextLength);
         _texts = [.. corpus.Texts.SelectMany(t => TextEncoding.Sequences(loadedBase.Tokenizer, t, longest))];

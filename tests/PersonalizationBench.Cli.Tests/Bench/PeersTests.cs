@@ -15,20 +15,11 @@ public sealed class PeersTests
     [InlineData(Precision.BFloat16)]
     public void The_peer_trains_the_same_model(Precision precision)
     {
-        string python;
-        try
-        {
-            python = PeerProcess.FindPython(null);
-        }
-        catch (PbenchException e)
-        {
-            Skip.If(true, e.Message);
-            throw;
-        }
+        var python = PythonOrSkip();
         var folder = Directory.CreateTempSubdirectory("pbench-peers-test-").FullName;
         try
         {
-            var record = new TrainingStepComparison(python, PeersCommand.Script(Workbench.OfThisMachine()), folder, Short).Run(Tiny, precision, threads: 1, CancellationToken.None);
+            var record = new TrainingStepComparison(python, PeersCommand.Script(Workbench.OfThisMachine(), PeersCommand.StepScript), folder, Short).Run(Tiny, precision, threads: 1, CancellationToken.None);
             Assert.True(record.Agrees(), PeersReport.Agreement(record));
             Assert.True(record is { Pairs: 1, OursMsPerStep: > 0, ReferenceMsPerStep: > 0 });
             Assert.Equal(precision == Precision.BFloat16, record.OursFromFloat32 is > 0 && record.ReferenceFromFloat32 is > 0);
@@ -39,13 +30,37 @@ public sealed class PeersTests
         }
     }
 
-    [Fact]
-    public void Users_adapted_together_learn_what_they_learn_alone()
+    [SkippableTheory]
+    [InlineData(Precision.Float32, true)]
+    [InlineData(Precision.BFloat16, true)]
+    [InlineData(Precision.BFloat16, false)]
+    public void Users_adapted_together_learn_what_they_learn_alone_and_in_pytorch(Precision precision, bool byOperators)
     {
-        var record = new ManyUsersComparison(Short).Run(Tiny, Precision.Float32, threads: 1, users: 5, steps: 4, byOperators: false, CancellationToken.None);
-        Assert.True(record.Agrees(), PeersReport.Agreement(record));
-        Assert.Equal(20, record.LossesCompared);
-        Assert.Null(record.Goal); // neither the shape nor the number of users that the goal is for
+        var python = PythonOrSkip();
+        var folder = Directory.CreateTempSubdirectory("pbench-peers-test-").FullName;
+        try
+        {
+            var comparison = new ManyUsersComparison(python, PeersCommand.Script(Workbench.OfThisMachine(), PeersCommand.AdaptersScript), folder, Short);
+            var records = comparison.Run(AdapterWorkload.Heavy(Tiny, users: 5), precision, threads: 1, steps: 4, byOperators, CancellationToken.None).ToList();
+            Skip.If(records.Count == 0, "this processor has no bf16 tiles");
+            Assert.Equal(2, records.Count);
+            Assert.All(records, r => Assert.True(r.Agrees(), $"{r.Reference}: {PeersReport.Agreement(r)}"));
+            Assert.All(records, r => Assert.Equal(20, r.LossesCompared));
+            Assert.All(records, r => Assert.Null(r.Goal));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void The_studys_load_is_its_users_documents()
+    {
+        var workload = AdapterWorkload.OfStudy(Workbench.OfThisMachine(), users: 2);
+        Assert.Equal([20, 20], workload.Texts.Select(t => t.Count));
+        using var loaded = workload.Load(Precision.Float32);
+        Assert.Equal(workload.Name, loaded.Info.Name);
     }
 
     [Fact]
@@ -54,5 +69,18 @@ public sealed class PeersTests
         var error = Assert.Throws<PbenchException>(() => PeerProcess.FindPython("no-such-python"));
         Assert.Contains("no-such-python", error.Message, StringComparison.Ordinal);
         Assert.Contains("--python", error.Message, StringComparison.Ordinal);
+    }
+
+    private static string PythonOrSkip()
+    {
+        try
+        {
+            return PeerProcess.FindPython(null);
+        }
+        catch (PbenchException e)
+        {
+            Skip.If(true, e.Message);
+            throw;
+        }
     }
 }

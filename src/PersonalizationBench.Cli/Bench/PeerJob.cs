@@ -1,0 +1,50 @@
+using PersonalizationBench.Models;
+
+namespace PersonalizationBench.Cli.Bench;
+
+/// <summary>What a peer's script is told, as its JSON file has it.</summary>
+internal abstract record PeerJob
+{
+    public required int HiddenSize { get; init; }
+    public required int NumAttentionHeads { get; init; }
+    public required int NumKeyValueHeads { get; init; }
+    public required int NumHiddenLayers { get; init; }
+    public required double RopeTheta { get; init; }
+    public required double RmsNormEps { get; init; }
+    /// <summary>float32 or bfloat16.</summary>
+    public required string Precision { get; init; }
+    public required int Threads { get; init; }
+    /// <summary>safetensors, f32, Hugging Face's names.</summary>
+    public required string Weights { get; init; }
+    public required double LearningRate { get; init; }
+    public required double Beta1 { get; init; }
+    public required double Beta2 { get; init; }
+    public required double WeightDecay { get; init; }
+    public required double ClipNorm { get; init; }
+}
+
+/// <summary>For <c>train_step.py</c>.</summary>
+internal sealed record TrainStepJob : PeerJob
+{
+    public required int Rows { get; init; }
+    public required int Length { get; init; }
+    /// <summary>int64 little-endian, [batches, rows, length + 1].</summary>
+    public required string Tokens { get; init; }
+}
+
+/// <summary>For <c>train_adapters.py</c>.</summary>
+internal sealed record TrainAdaptersJob : PeerJob
+{
+    /// <summary>s of every update s B A x.</summary>
+    public required double Scaling { get; init; }
+    public required IReadOnlyList<AdapterJobUser> Users { get; init; }
+}
+
+/// <param name="Adapter">PEFT's folder of what the user begins with.</param>
+internal sealed record AdapterJobUser(string Adapter, IReadOnlyList<AdapterJobStep> Steps);
+
+/// <param name="Sequences">Token ids; the first is read and not predicted.</param>
+internal sealed record AdapterJobStep(double LearningRate, IReadOnlyList<int[]> Sequences)
+{
+    public static AdapterJobStep Of(AdapterStepData step) => new(step.LearningRate, [.. step.Sequences.Select(s => s.Ids)]);
+}
