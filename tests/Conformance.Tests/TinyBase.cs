@@ -14,9 +14,9 @@ internal static class TinyBase
     public static LoadedBase Load(int contextLength = ContextLength)
     {
         var tokenizer = new WordTokenizer(TinyUsers.Words.Prepend("\n"));
-        var config = new LlamaConfig(tokenizer.VocabularySize, 16, 2, 2, 1, 32, contextLength);
+        var config = new DecoderConfig(tokenizer.VocabularySize, 16, 2, 2, 1, 32, contextLength);
         var info = new BaseInfo("tiny", "llama", Digest.Of("tiny"), config.Parameters, contextLength, config.SmallestDimensions());
-        return new LoadedBase(info, LlamaWeights.Initialise(config, seed: 1, Precision.Float32), tokenizer);
+        return new LoadedBase(info, DecoderWeights.Initialise(config, seed: 1, Precision.Float32), tokenizer);
     }
 
     /// <summary>Tensors alive in the process, once those that nobody holds are gone.</summary>

@@ -116,7 +116,7 @@ public sealed class LoraConformance : WeightUpdateConformance
     [InlineData("q_proj+v_proj", "q_proj,v_proj")]
     [InlineData("mlp+o_proj+up_proj", "gate_proj,up_proj,down_proj,o_proj")]
     public void Target_modules_are_sets_or_names(string setting, string modules) =>
-        Assert.Equal(modules.Split(','), new LoraStrategyOptions { TargetModules = setting }.ToLora().TargetModules);
+        Assert.Equal(modules.Split(','), new LoraStrategyOptions { TargetModules = setting }.ToLora(Base.Info).TargetModules);
 
     [Theory]
     [InlineData("q_prj", "did you mean 'q_proj'")]

@@ -33,7 +33,7 @@ internal sealed record AdapterWorkload(string Name, Func<Precision, LoadedBase> 
 
         LoadedBase Initialised(Precision precision)
         {
-            var weights = LlamaWeights.Initialise(workload.Model, seed: 1, precision);
+            var weights = DecoderWeights.Initialise(workload.Model, seed: 1, precision);
             var info = new BaseInfo(workload.Name, "llama", "", workload.Model.Parameters, workload.Model.ContextLength, workload.Model.SmallestDimensions())
             {
                 Precision = ComputePrecision.Name(weights.ComputeType),

@@ -30,7 +30,7 @@ internal sealed class TrainingStepComparison(string python, string script, strin
     /// single rounding of its first weights to bf16, with everything else in f32, moves later losses by 2e-3. Either bf16 side then
     /// was up to 1e-2 from the f32 run (ours 5.5e-3, PyTorch's 9.5e-3), while their first gradients were equally exact (7.1e-3).
     /// </summary>
-    private const double LearningRate = 1e-4;
+    internal const double LearningRate = 1e-4;
 
     /// <summary>PyTorch's losses in f32, by the workload's name: what both sides' bf16 is held against.</summary>
     private readonly Dictionary<string, IReadOnlyList<double>> _float32Losses = [];
@@ -111,7 +111,7 @@ internal sealed class TrainingStepComparison(string python, string script, strin
     {
         var model = workload.Model;
         var weightsFile = Path.Combine(folder, "weights.safetensors");
-        using (var weights = LlamaWeights.Initialise(model, config.Seed, Precision.Float32))
+        using (var weights = DecoderWeights.Initialise(model, config.Seed, Precision.Float32))
             SafetensorsFile.Write(weightsFile, weights.Export());
         var tokensFile = Path.Combine(folder, "tokens.bin");
         var tokens = RepeatingCorpus.Sequences(workload).SelectMany(s => s).Select(t => (long)t).ToArray();

@@ -9,7 +9,7 @@ namespace PersonalizationBench.Cli.Bench;
 /// <param name="Model">The architecture that both sides train.</param>
 /// <param name="Rows">Sequences of a step.</param>
 /// <param name="Length">Trained tokens of a sequence.</param>
-internal sealed record TrainingWorkload(string Name, LlamaConfig Model, int Rows, int Length)
+internal sealed record TrainingWorkload(string Name, DecoderConfig Model, int Rows, int Length)
 {
     /// <summary>Few enough that the loss falls within the steps that parity is checked over.</summary>
     private const int WordsInUse = 64;
@@ -37,7 +37,7 @@ internal sealed record TrainingWorkload(string Name, LlamaConfig Model, int Rows
 
     private static string Word(int index) => FormattableString.Invariant($"w{index}");
 
-    private static LlamaConfig Shape(int dimension, int layers, int heads, int hidden) =>
+    private static DecoderConfig Shape(int dimension, int layers, int heads, int hidden) =>
         new(s_tokenizer.VocabularySize, dimension, layers, heads, heads, hidden, ContextLength: 256);
 
     /// <summary>The sequences of the one batch that every step trains on, each of <see cref="Length"/> words. One batch, because

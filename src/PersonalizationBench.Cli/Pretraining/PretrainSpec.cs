@@ -77,7 +77,7 @@ public sealed record ModelSpec
     /// <summary>The output projection is the embedding.</summary>
     public bool Tied { get; init; } = true;
 
-    public LlamaConfig ToConfig(int vocabulary) => new(vocabulary, Dimension, Layers, Heads, KvHeads ?? Heads, Hidden, Context, RopeTheta, TiedHead: Tied);
+    public DecoderConfig ToConfig(int vocabulary) => new(vocabulary, Dimension, Layers, Heads, KvHeads ?? Heads, Hidden, Context, RopeTheta, TiedHead: Tied);
 }
 
 /// <summary>AdamW's settings.</summary>

@@ -16,21 +16,21 @@ public sealed class AdapterBank : IDisposable
 
     /// <summary>All slots start as the base (A drawn with seed 0, B = 0). Throws <see cref="PbenchException"/> where the
     /// options do not fit the base.</summary>
-    public AdapterBank(LlamaConfig config, int slots, LoraOptions options, string device = "cpu")
+    public AdapterBank(DecoderConfig config, int slots, LoraOptions options, string device = "cpu")
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(slots);
         if (options.Problems(config.SmallestDimensions()).ToList() is { Count: > 0 } problems)
             throw new PbenchException($"adapter: {string.Join("; ", problems)}");
-        (Config, Slots, Options, _device) = (config, slots, options, device);
+        (Config, Slots, Options, Modules, _device) = (config, slots, options, options.TargetModules ?? config.Projections, device);
         for (var layer = 0; layer < config.Layers; layer++)
         {
-            for (var projection = 0; projection < LlamaNames.Projections.Count; projection++)
+            for (var projection = 0; projection < WeightNames.Projections.Count; projection++)
             {
-                var module = LlamaNames.Projections[projection];
-                if (!options.TargetModules.Contains(module)) continue;
+                var module = WeightNames.Projections[projection];
+                if (!Modules.Contains(module)) continue;
                 var (output, input) = config.ProjectionShape(module);
                 _sites.Add(new AdapterSite(
-                    layer, projection, LlamaNames.Module(layer, module),
+                    layer, projection, WeightNames.Module(layer, module),
                     zeros([slots, options.Rank, input], ScalarType.Float32, torch.device(device)).DetachFromDisposeScope(),
                     zeros([slots, output, options.Rank], ScalarType.Float32, torch.device(device)).DetachFromDisposeScope()));
             }
@@ -38,11 +38,14 @@ public sealed class AdapterBank : IDisposable
         for (var slot = 0; slot < slots; slot++) Initialise(slot, 0);
     }
 
-    public LlamaConfig Config { get; }
+    public DecoderConfig Config { get; }
 
     public int Slots { get; }
 
     public LoraOptions Options { get; }
+
+    /// <summary>The projections of every layer that are adapted.</summary>
+    public IReadOnlyList<string> Modules { get; }
 
     /// <summary>Trainable parameters of one slot.</summary>
     public long ParametersPerSlot => _sites.Sum(s => (s.A.numel() + s.B.numel()) / Slots);
@@ -73,7 +76,7 @@ public sealed class AdapterBank : IDisposable
         RequireSlot(slot);
         using var scope = NewDisposeScope();
         var factors = _sites.Select(s => LoraFactors.FromSingles(s.Module, Options.Rank, Values(s.A, slot), Values(s.B, slot))).ToList();
-        var config = new PeftAdapterConfig(Options.Rank, Options.Alpha, Options.TargetModules, trainedOn.Name) { UseRsLora = Options.RankStabilised };
+        var config = new PeftAdapterConfig(Options.Rank, Options.Alpha, Modules, trainedOn.Name) { UseRsLora = Options.RankStabilised };
         return new PeftAdapter(config, factors, trainedOn.Digest);
     }
 
@@ -119,10 +122,10 @@ public sealed class AdapterBank : IDisposable
     }
 
     /// <summary>W += s B A in every adapted projection.</summary>
-    public void Merge(int slot, LlamaWeights weights) => AddProduct(slot, weights, Options.Scaling);
+    public void Merge(int slot, DecoderWeights weights) => AddProduct(slot, weights, Options.Scaling);
 
     /// <summary>W -= s B A: the inverse of <see cref="Merge"/> up to rounding.</summary>
-    public void Unmerge(int slot, LlamaWeights weights) => AddProduct(slot, weights, -Options.Scaling);
+    public void Unmerge(int slot, DecoderWeights weights) => AddProduct(slot, weights, -Options.Scaling);
 
     /// <summary>The adapters of a batch with one row per group, in the products' type; null where every slot is -1.
     /// The result lives in the current dispose scope.</summary>
@@ -135,7 +138,7 @@ public sealed class AdapterBank : IDisposable
         var index = tensor(slots.Select(s => (long)Math.Max(0, s)).ToArray()).to(torch.device(_device));
         // A row of the bare base takes part in the product with a B of zeros.
         var present = tensor(slots.Select(s => s < 0 ? 0f : 1f).ToArray()).view(-1, 1, 1).to(torch.device(_device));
-        var pairs = new (Tensor, Tensor)?[Config.Layers, LlamaNames.Projections.Count];
+        var pairs = new (Tensor, Tensor)?[Config.Layers, WeightNames.Projections.Count];
         foreach (var site in _sites)
             pairs[site.Layer, site.Projection] = (site.A.index_select(0, index).to(type), site.B.index_select(0, index).mul(present).to(type));
         return new AdapterRows(Config, Options.Scaling, pairs);
@@ -155,7 +158,7 @@ public sealed class AdapterBank : IDisposable
         }
     }
 
-    private void AddProduct(int slot, LlamaWeights weights, double scaling)
+    private void AddProduct(int slot, DecoderWeights weights, double scaling)
     {
         RequireSlot(slot);
         using var off = no_grad();
@@ -173,7 +176,7 @@ public sealed class AdapterBank : IDisposable
 }
 
 /// <summary>One adapted projection.</summary>
-/// <param name="Projection">Index into <see cref="LlamaNames.Projections"/>.</param>
+/// <param name="Projection">Index into <see cref="WeightNames.Projections"/>.</param>
 /// <param name="Module">Such as <c>model.layers.0.self_attn.q_proj</c>.</param>
 /// <param name="A">[slots, r, in]</param>
 /// <param name="B">[slots, out, r]</param>

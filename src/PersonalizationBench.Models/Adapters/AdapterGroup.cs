@@ -30,7 +30,7 @@ internal sealed class AdapterGroup : IDisposable
     /// <summary>The first <paramref name="active"/> slots as leaves of a new graph, in the current dispose scope.</summary>
     public AdapterView View(int active)
     {
-        var pairs = new (Tensor, Tensor)?[_layers, LlamaNames.Projections.Count];
+        var pairs = new (Tensor, Tensor)?[_layers, WeightNames.Projections.Count];
         var tensors = new List<TrainedTensor>();
         foreach (var (site, a, b) in _sites)
         {

@@ -12,18 +12,18 @@ internal sealed class AdapterRows
 {
     private readonly (Tensor A, Tensor B)?[,] _joined;
 
-    public AdapterRows(LlamaConfig config, double scaling, (Tensor A, Tensor B)?[,] pairs)
+    public AdapterRows(DecoderConfig config, double scaling, (Tensor A, Tensor B)?[,] pairs)
     {
-        (_joined, Scaling) = (new (Tensor, Tensor)?[config.Layers, LlamaNames.Products.Count], scaling);
+        (_joined, Scaling) = (new (Tensor, Tensor)?[config.Layers, WeightNames.Products.Count], scaling);
         for (var layer = 0; layer < config.Layers; layer++)
-            for (var product = 0; product < LlamaNames.Products.Count; product++)
-                _joined[layer, product] = Joined(config, layer, LlamaNames.Products[product], pairs);
+            for (var product = 0; product < WeightNames.Products.Count; product++)
+                _joined[layer, product] = Joined(config, layer, WeightNames.Products[product], pairs);
     }
 
     /// <summary><c>y + s B A x</c>, group by group; y is used up.</summary>
     /// <param name="x">[N, in], rows of a group together.</param>
     /// <param name="y">[N, out], what the base makes of x.</param>
-    /// <param name="product">Index into <see cref="LlamaNames.Products"/>.</param>
+    /// <param name="product">Index into <see cref="WeightNames.Products"/>.</param>
     public Tensor Add(Tensor x, Tensor y, int layer, int product) =>
         _joined[layer, product] is var (a, b) ? TorchExtras.LowRankAdd(y, x, a, b, Scaling) : y;
 
@@ -39,10 +39,12 @@ internal sealed class AdapterRows
 
     /// <summary>A of all projections one below the other, and their B as blocks on a diagonal, so that one product of a low rank
     /// serves projections that share their input; null where none is adapted.</summary>
-    private static (Tensor A, Tensor B)? Joined(LlamaConfig config, int layer, IReadOnlyList<int> projections, (Tensor A, Tensor B)?[,] pairs)
+    private static (Tensor A, Tensor B)? Joined(DecoderConfig config, int layer, IReadOnlyList<int> projections, (Tensor A, Tensor B)?[,] pairs)
     {
         if (projections.Count == 1) return pairs[layer, projections[0]];
-        var widths = projections.Select(p => config.ShapeOf(LlamaNames.Projection(layer, LlamaNames.Projections[p]))[0]).ToList();
+        // A base without a gate has an up projection alone.
+        projections = [.. projections.Where(p => config.Projections.Contains(WeightNames.Projections[p]))];
+        var widths = projections.Select(p => (long)config.ProjectionShape(WeightNames.Projections[p]).Output).ToList();
         var (down, up) = (new List<Tensor>(), new List<Tensor>());
         for (var i = 0; i < projections.Count; i++)
         {

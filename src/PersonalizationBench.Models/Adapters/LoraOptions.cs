@@ -13,8 +13,8 @@ public sealed record LoraOptions
     /// <summary>alpha; the scale s is alpha / r, or alpha / sqrt(r) with <see cref="RankStabilised"/>.</summary>
     public double Alpha { get; init; } = 16;
 
-    /// <summary>Which projections of every layer are adapted; names as in <see cref="LlamaNames.Projections"/>.</summary>
-    public IReadOnlyList<string> TargetModules { get; init; } = LlamaNames.Projections;
+    /// <summary>Which projections of every layer are adapted, by <see cref="DecoderConfig.Projections"/>; null: all of them.</summary>
+    public IReadOnlyList<string>? TargetModules { get; init; }
 
     /// <summary>rsLoRA: s = alpha / sqrt(r) (Kalajdzievski, 2023, arXiv:2312.03732).</summary>
     public bool RankStabilised { get; init; }
@@ -26,8 +26,9 @@ public sealed record LoraOptions
     {
         if (Rank < 1) yield return $"rank must be at least 1, not {Rank}";
         if (!(Alpha > 0)) yield return FormattableString.Invariant($"alpha must be positive, not {Alpha}");
-        if (TargetModules.Count == 0) yield return "target_modules must name at least one projection";
-        foreach (var module in TargetModules)
+        if (TargetModules is { Count: 0 }) yield return "target_modules must name at least one projection";
+        var modules = TargetModules ?? [.. smallestDimension.Keys];
+        foreach (var module in modules)
         {
             if (!smallestDimension.TryGetValue(module, out var smallest))
             {
@@ -39,6 +40,6 @@ public sealed record LoraOptions
                 yield return $"rank {Rank} is above the smallest dimension of {module}, {smallest}";
             }
         }
-        if (TargetModules.Distinct().Count() != TargetModules.Count) yield return "target_modules names a projection twice";
+        if (modules.Distinct().Count() != modules.Count) yield return "target_modules names a projection twice";
     }
 }

@@ -78,7 +78,7 @@ public sealed class BaseCatalog : IBaseCatalog
     {
         var tokenizer = BaseFolder.TokenizerPath(folder);
         return new BaseFiles(
-            [Path.Combine(folder, BaseFolder.ConfigName), Path.Combine(folder, BaseFolder.WeightsName), tokenizer],
+            [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), tokenizer],
             tokenizer,
             () => BaseFolder.ReadConfig(folder),
             (precision, device) => BaseFolder.ReadWeights(folder, precision, device));
@@ -91,12 +91,12 @@ public sealed class BaseCatalog : IBaseCatalog
         (precision, device) =>
         {
             var checkpoint = Llama2cCheckpoint.Load(weights);
-            return LlamaWeights.FromTensors(ConfigOf(checkpoint.Config).Validated(weights), checkpoint.Weights, precision, device, weights);
+            return DecoderWeights.Load(ConfigOf(checkpoint.Config).Validated(weights), new TensorList(checkpoint.Weights, weights), precision, device);
         });
 
-    private static LlamaConfig ConfigOf(Llama2cConfig c) =>
+    private static DecoderConfig ConfigOf(Llama2cConfig c) =>
         new(c.VocabularySize, c.Dim, c.Layers, c.Heads, c.KvHeads, c.HiddenDim, c.ContextLength, Llama2cConfig.RotaryBase, Llama2cConfig.NormEpsilon, c.TiedHead);
 
     /// <param name="All">Every file that decides what the base answers.</param>
-    private sealed record BaseFiles(IReadOnlyList<string> All, string Tokenizer, Func<LlamaConfig> Config, Func<Precision, string, LlamaWeights> Weights);
+    private sealed record BaseFiles(IReadOnlyList<string> All, string Tokenizer, Func<DecoderConfig> Config, Func<Precision, string, DecoderWeights> Weights);
 }

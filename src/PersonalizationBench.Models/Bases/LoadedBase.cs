@@ -6,11 +6,11 @@ namespace PersonalizationBench.Models;
 public sealed class LoadedBase : IBaseModel
 {
     private readonly RotaryTable _rotary;
-    private LlamaWeights _inUse;
+    private DecoderWeights _inUse;
     private AdapterBank? _adapters;
 
     /// <summary>Takes ownership of <paramref name="weights"/>. Precision and device are filled into the information.</summary>
-    public LoadedBase(BaseInfo info, LlamaWeights weights, ITokenizer tokenizer)
+    public LoadedBase(BaseInfo info, DecoderWeights weights, ITokenizer tokenizer)
     {
         Info = info with { Precision = ComputePrecision.Name(weights.ComputeType), Device = weights.Device };
         (Weights, _inUse, Tokenizer) = (weights, weights, tokenizer);
@@ -21,10 +21,10 @@ public sealed class LoadedBase : IBaseModel
 
     public ITokenizer Tokenizer { get; }
 
-    public LlamaConfig Config => Weights.Config;
+    public DecoderConfig Config => Weights.Config;
 
     /// <summary>The base's own weights, whatever is swapped in.</summary>
-    public LlamaWeights Weights { get; }
+    public DecoderWeights Weights { get; }
 
     internal RotaryTable Rotary => _rotary;
 

@@ -20,7 +20,7 @@ internal static class Batches
     /// <summary>Real tokens of each row, [B] int64 on the CPU.</summary>
     public static Tensor Lengths(IEnumerable<int> lengths) => tensor(lengths.Select(l => (long)l).ToArray());
 
-    public static void RequireIds(LlamaConfig config, int[] tokens, string source)
+    public static void RequireIds(DecoderConfig config, int[] tokens, string source)
     {
         foreach (var token in tokens)
             if (token < 0 || token >= config.VocabularySize) throw new PbenchException($"{source}: token {token} is outside the base's vocabulary of {config.VocabularySize}");

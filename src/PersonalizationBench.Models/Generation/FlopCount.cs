@@ -8,20 +8,20 @@ namespace PersonalizationBench.Models;
 public static class FlopCount
 {
     /// <summary>A token through the projections of all blocks, without attention and head.</summary>
-    public static double Projections(LlamaConfig config) =>
-        2.0 * config.Layers * LlamaNames.Projections.Sum(m => (double)config.ProjectionShape(m).Output * config.ProjectionShape(m).Input);
+    public static double Projections(DecoderConfig config) =>
+        2.0 * config.Layers * config.Projections.Sum(m => (double)config.ProjectionShape(m).Output * config.ProjectionShape(m).Input);
 
     /// <summary>One position's logits.</summary>
-    public static double Head(LlamaConfig config) => 2.0 * config.VocabularySize * config.Dimension;
+    public static double Head(DecoderConfig config) => 2.0 * config.VocabularySize * config.Dimension;
 
     /// <summary>One query that attends to <paramref name="span"/> positions, in all layers: scores and weighted sum.</summary>
-    public static double Attention(LlamaConfig config, double span) => 4.0 * config.Layers * config.Dimension * span;
+    public static double Attention(DecoderConfig config, double span) => 4.0 * config.Layers * config.QueryDimension * span;
 
     /// <summary>A whole sequence from its start; the query at position t attends to t + 1 positions.</summary>
-    public static double Sequence(LlamaConfig config, int length) =>
+    public static double Sequence(DecoderConfig config, int length) =>
         length * Projections(config) + Attention(config, length * (length + 1.0) / 2);
 
     /// <summary>A token through the low-rank products of an adapter.</summary>
-    public static double Adapter(LlamaConfig config, LoraOptions options) =>
-        2.0 * config.Layers * options.Rank * options.TargetModules.Sum(m => (double)config.ProjectionShape(m).Output + config.ProjectionShape(m).Input);
+    public static double Adapter(DecoderConfig config, LoraOptions options) =>
+        2.0 * config.Layers * options.Rank * (options.TargetModules ?? config.Projections).Sum(m => (double)config.ProjectionShape(m).Output + config.ProjectionShape(m).Input);
 }

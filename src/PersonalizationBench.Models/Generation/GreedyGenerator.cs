@@ -5,9 +5,9 @@ using static TorchSharp.torch;
 namespace PersonalizationBench.Models;
 
 /// <summary>What answering runs on: weights, rotary angles and, where rows have slots, a bank.</summary>
-internal sealed record InferenceModel(LlamaWeights Weights, RotaryTable Rotary, AdapterBank? Adapters)
+internal sealed record InferenceModel(DecoderWeights Weights, RotaryTable Rotary, AdapterBank? Adapters)
 {
-    public LlamaConfig Config => Weights.Config;
+    public DecoderConfig Config => Weights.Config;
 
     public AdapterRows? AdaptersOf(IReadOnlyList<int> slots)
     {
@@ -79,8 +79,8 @@ internal static class GreedyGenerator
             // A row that is done goes on with its last token in its last place; nobody reads what comes of it.
             var positions = rows.Select((r, i) => (long)Math.Min(capacity - 1, r.Tokens.Length + Math.Max(0, generated[i].Count - 1))).ToArray();
             var ids = tensor(next.Select(t => (long)t).ToArray()).view(-1, 1).to(torch.device(weights.Device));
-            var hidden = LlamaNetwork.Decode(config, weights.Compute, model.Rotary, ids, positions, adapters, cache);
-            var produced = Argmax(LlamaNetwork.Head(weights.Compute, hidden));
+            var hidden = DecoderNetwork.Decode(config, weights.Compute, model.Rotary, ids, positions, adapters, cache);
+            var produced = Argmax(DecoderNetwork.Head(weights.Compute, hidden));
             for (var i = 0; i < rows.Count; i++)
             {
                 if (!live[i]) continue;
@@ -100,9 +100,9 @@ internal static class GreedyGenerator
         {
             using var inner = NewDisposeScope();
             var ids = Batches.Padded(rows.Select(r => r.Tokens).ToList(), longest, weights.Device);
-            var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Tokens.Length))), adapters, cache);
+            var hidden = DecoderNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Tokens.Length))), adapters, cache);
             var last = tensor(rows.Select((r, i) => (long)i * longest + r.Tokens.Length - 1).ToArray()).to(torch.device(weights.Device));
-            var logits = LlamaNetwork.Head(weights.Compute, hidden.index_select(0, last));
+            var logits = DecoderNetwork.Head(weights.Compute, hidden.index_select(0, last));
             ScoreCandidates(logits);
             return Argmax(logits);
         }
@@ -134,7 +134,7 @@ internal static class GreedyGenerator
         double AdapterFlops(GenerationRequest row) => row.Slot < 0 ? 0 : model.FlopsPerAdaptedToken;
     }
 
-    private static void Check(LlamaConfig config, GenerationRequest request, int index)
+    private static void Check(DecoderConfig config, GenerationRequest request, int index)
     {
         if (request.Tokens.Length == 0) throw new PbenchException($"generation request {index}: the prompt is empty; it holds at least the begin-of-text token");
         if (request.Tokens.Length > config.ContextLength)

@@ -27,7 +27,7 @@ internal static class Scorer
 
     /// <summary>Single-token continuations of one and the same prompt array, such as the choices of a question, share a row:
     /// the prompt is read once for all of them.</summary>
-    private static List<ScoredRow> Rows(LlamaConfig config, IReadOnlyList<ScoreRequest> requests)
+    private static List<ScoredRow> Rows(DecoderConfig config, IReadOnlyList<ScoreRequest> requests)
     {
         var rows = new List<ScoredRow>(requests.Count);
         ScoredRow? last = null;
@@ -56,7 +56,7 @@ internal static class Scorer
         var started = meter.Clock.GetTimestamp();
         var length = batch.Max(r => r.Read.Length);
         var ids = Batches.Padded(batch.Select(r => r.Read).ToList(), length, weights.Device);
-        var hidden = LlamaNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(batch.Select(r => r.Read.Length))), model.AdaptersOf([.. batch.Select(r => r.Slot)]));
+        var hidden = DecoderNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(batch.Select(r => r.Read.Length))), model.AdaptersOf([.. batch.Select(r => r.Slot)]));
 
         var (places, targets) = (new List<long>(), new List<long>());
         for (var row = 0; row < batch.Count; row++)
@@ -88,11 +88,11 @@ internal static class Scorer
         {
             var device = torch.device(weights.Device);
             var selected = hidden.index_select(0, tensor(places.ToArray()).to(device));
-            return Kernels.TokenLosses(LlamaNetwork.Head(weights.Compute, selected), tensor(targets.ToArray()).to(device)).cpu().data<float>().ToArray();
+            return Kernels.TokenLosses(DecoderNetwork.Head(weights.Compute, selected), tensor(targets.ToArray()).to(device)).cpu().data<float>().ToArray();
         }
     }
 
-    private static int[] Sequence(LlamaConfig config, ScoreRequest request, int index)
+    private static int[] Sequence(DecoderConfig config, ScoreRequest request, int index)
     {
         if (request.Prompt.Length == 0) throw new PbenchException($"score request {index}: the prompt is empty; it holds at least the begin-of-text token");
         int[] sequence = [.. request.Prompt, .. request.Continuation];

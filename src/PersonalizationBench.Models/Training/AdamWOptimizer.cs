@@ -73,10 +73,10 @@ internal sealed record AdamWOptimizer(IReadOnlyList<TrainedTensor> Tensors, int 
 /// <summary>All weights of a model as trained tensors, for the time of a using block.</summary>
 internal sealed class WholeModel : IDisposable
 {
-    private readonly LlamaWeights _weights;
+    private readonly DecoderWeights _weights;
 
     /// <summary>Matrices decay, norms do not.</summary>
-    public WholeModel(LlamaWeights weights)
+    public WholeModel(DecoderWeights weights)
     {
         _weights = weights;
         Tensors = [.. weights.Masters.Stored.Zip(weights.Compute.Stored, (master, copy) => TrainedTensor.Start(master.Name, master.Tensor, copy.Tensor, decays: master.Tensor.dim() > 1))];
@@ -97,7 +97,7 @@ internal sealed class WholeModel : IDisposable
         {
             // An untied embedding is only looked up, in the master; its copy is no part of the graph.
             tensor.Copy.requires_grad = gradients;
-            if (tensor.Name == LlamaNames.Embedding) tensor.Master.requires_grad = gradients;
+            if (tensor.Name == WeightNames.Embedding) tensor.Master.requires_grad = gradients;
             if (gradients) continue;
             tensor.Copy.grad = null;
             tensor.Master.grad = null;

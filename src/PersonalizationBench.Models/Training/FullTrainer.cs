@@ -47,9 +47,9 @@ public sealed record FullTrainingOptions
 /// <summary>A user's own weights in the precision of the products, ready for <see cref="LoadedBase.UseWeights"/>.</summary>
 public sealed class PersonalWeights : IDisposable
 {
-    internal PersonalWeights(LlamaWeights weights, IReadOnlyList<double> losses) => (Weights, Losses) = (weights, losses);
+    internal PersonalWeights(DecoderWeights weights, IReadOnlyList<double> losses) => (Weights, Losses) = (weights, losses);
 
-    internal LlamaWeights Weights { get; }
+    internal DecoderWeights Weights { get; }
 
     /// <summary>Weights that were trained.</summary>
     public long Parameters => Weights.Config.Parameters;

@@ -34,7 +34,7 @@ public sealed record PretrainConfig
 {
     public required string Name { get; init; }
 
-    public required LlamaConfig Model { get; init; }
+    public required DecoderConfig Model { get; init; }
 
     public required IReadOnlyList<PretrainStage> Stages { get; init; }
 

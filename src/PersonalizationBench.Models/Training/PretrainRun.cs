@@ -21,13 +21,13 @@ internal sealed class PretrainRun : IDisposable
     public PretrainRun(PretrainConfig config, IReadOnlyList<ITrainingCorpus> corpora, ITokenizer tokenizer, string folder, PretrainHooks hooks)
     {
         (_config, _corpora, _tokenizer, _folder, _hooks) = (config, corpora, tokenizer, folder, hooks);
-        Weights = LlamaWeights.Initialise(config.Model, config.Seed, config.Precision, config.Device);
+        Weights = DecoderWeights.Initialise(config.Model, config.Seed, config.Precision, config.Device);
         _model = new WholeModel(Weights);
         _optimizer = new AdamWOptimizer(_model.Tensors, 1, config.Beta1, config.Beta2, config.WeightDecay, config.ClipNorm);
         _base = new LoadedBase(BaseFolder.InfoOf(config.Name, "", config.Model), Weights, tokenizer);
     }
 
-    public LlamaWeights Weights { get; }
+    public DecoderWeights Weights { get; }
 
     public PretrainState State { get; private set; }
 

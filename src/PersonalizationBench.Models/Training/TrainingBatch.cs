@@ -84,7 +84,7 @@ internal sealed class TrainingBatch
 
     /// <summary>The sum of the groups' losses, of which backward is called, and the loss of every group, [G], without a gradient; f32, in nats.</summary>
     /// <param name="frozen">The base packed for adapters alone, where that can be had.</param>
-    public (Tensor Total, Tensor PerGroup) Losses(LlamaWeights weights, RotaryTable rotary, AdapterRows? adapters, FrozenLlama? frozen = null)
+    public (Tensor Total, Tensor PerGroup) Losses(DecoderWeights weights, RotaryTable rotary, AdapterRows? adapters, FrozenLlama? frozen = null)
     {
         var device = torch.device(weights.Device);
         var coefficients = tensor(_coefficients).to(device);
@@ -95,31 +95,32 @@ internal sealed class TrainingBatch
         return (total, perGroup);
     }
 
-    private (Tensor Total, Tensor Losses) ByOperators(LlamaWeights weights, RotaryTable rotary, AdapterRows? adapters, Tensor coefficients)
+    private (Tensor Total, Tensor Losses) ByOperators(DecoderWeights weights, RotaryTable rotary, AdapterRows? adapters, Tensor coefficients)
     {
         var device = torch.device(weights.Device);
         var tokens = new TokenRows(tensor(_ids).view(1, -1).to(device), tensor(_spans).view(-1, 2), tensor(_positions).to(device));
         // Looked up in the f32 masters: a common token's gradient is a sum of hundreds of terms, which bf16 cannot hold.
-        var hidden = LlamaNetwork.Forward(weights.Config, weights.Compute, weights.Masters.Embedding, rotary, tokens, adapters);
+        var embedding = adapters is null ? weights.Masters.Embedding : weights.FrozenEmbedding;
+        var hidden = DecoderNetwork.Forward(weights.Config, weights.Compute, embedding, rotary, tokens, adapters);
         if (_places is not null) hidden = hidden.index_select(0, tensor(_places).to(device));
-        return TorchExtras.CrossEntropy(LlamaNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
+        return TorchExtras.CrossEntropy(DecoderNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
     }
 
-    private (Tensor Total, Tensor Losses) InOneCall(LlamaWeights weights, RotaryTable rotary, AdapterRows adapters, FrozenLlama frozen)
+    private (Tensor Total, Tensor Losses) InOneCall(DecoderWeights weights, RotaryTable rotary, AdapterRows adapters, FrozenLlama frozen)
     {
         var (targets, coefficients) = (new long[_ids.Length], new float[_ids.Length]);
         Array.Fill(targets, -1);
         for (var i = 0; i < _targets.Length; i++)
             (targets[_places?[i] ?? i], coefficients[_places?[i] ?? i]) = (_coefficients[i] == 0 ? -1 : _targets[i], _coefficients[i]);
         var (cos, sin) = rotary.Row(tensor(_positions));
-        var embedded = weights.Masters.Embedding.index_select(0, tensor(_ids));
+        var embedded = weights.FrozenEmbedding.index_select(0, tensor(_ids));
         var (total, losses) = frozen.AdapterLoss(
             embedded, tensor(_spans).view(-1, 2), Groups, cos, sin, tensor(targets), tensor(coefficients), adapters.Scaling, adapters.Products);
         return (total, _places is null ? losses : losses.index_select(0, tensor(_places)));
     }
 
     /// <summary>Operations of the forward pass over real tokens.</summary>
-    public double ForwardFlops(LlamaConfig config) =>
+    public double ForwardFlops(DecoderConfig config) =>
         Sequences.Sum(length => FlopCount.Sequence(config, length)) + _targets.Length * FlopCount.Head(config);
 }
 

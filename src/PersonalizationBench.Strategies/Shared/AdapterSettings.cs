@@ -37,26 +37,27 @@ public abstract record AdapterSettings
     /// <summary>Join documents, oldest first, into sequences as long as the context allows; else each document is a sequence.</summary>
     public bool Pack { get; init; }
 
-    internal LoraOptions ToLora() => new()
+    /// <param name="model">Whose projections <c>all</c>, <c>attention</c> and <c>mlp</c> stand for.</param>
+    internal LoraOptions ToLora(BaseInfo model) => new()
     {
         Rank = Rank,
         Alpha = Alpha ?? 2.0 * Rank,
         RankStabilised = RankStabilised,
-        TargetModules = TargetModules.Split('+').SelectMany(Expand).Distinct().ToList(),
+        TargetModules = TargetModules.Split('+').SelectMany(name => Expand(name, model.SmallestDimension.Keys)).Distinct().ToList(),
     };
 
     /// <summary>What of these settings is wrong in itself or for this base.</summary>
     internal virtual IEnumerable<string> Problems(BaseInfo model)
     {
-        foreach (var problem in ToLora().Problems(model.SmallestDimension)) yield return problem;
+        foreach (var problem in ToLora(model).Problems(model.SmallestDimension)) yield return problem;
         foreach (var problem in TrainingProblems.Of(Steps, Epochs, Batch, LearningRate, WeightDecay)) yield return problem;
     }
 
-    private static IEnumerable<string> Expand(string name) => name switch
+    private static IEnumerable<string> Expand(string name, IEnumerable<string> projections) => name switch
     {
-        "all" => LlamaNames.Projections,
-        "attention" => LlamaNames.Projections.Where(p => p is "q_proj" or "k_proj" or "v_proj" or "o_proj"),
-        "mlp" => LlamaNames.Projections.Where(p => p is "gate_proj" or "up_proj" or "down_proj"),
+        "all" => projections,
+        "attention" => projections.Where(p => p is "q_proj" or "k_proj" or "v_proj" or "o_proj"),
+        "mlp" => projections.Where(p => p is "gate_proj" or "up_proj" or "down_proj"),
         _ => [name],
     };
 }

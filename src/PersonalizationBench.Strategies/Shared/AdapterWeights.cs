@@ -26,7 +26,7 @@ internal sealed class AdapterWeights : IPersonalWeights
     {
         var loadedBase = HistoryTexts.Trainable(request);
         var users = request.Histories;
-        var bank = new AdapterBank(loadedBase.Config, Math.Max(1, users.Count), settings.ToLora(), loadedBase.Info.Device);
+        var bank = new AdapterBank(loadedBase.Config, Math.Max(1, users.Count), settings.ToLora(loadedBase.Info), loadedBase.Info.Device);
         try
         {
             var corpora = new List<SlotCorpus>();

@@ -9,7 +9,7 @@ public sealed class AdapterBankTests
 {
     private static readonly LoraOptions Small = new() { Rank = 3, Alpha = 6 };
 
-    public static TheoryData<string[]> Targets => new(["q_proj", "v_proj"], ["k_proj", "o_proj"], ["gate_proj"], ["up_proj", "down_proj"], [.. LlamaNames.Projections]);
+    public static TheoryData<string[]> Targets => new(["q_proj", "v_proj"], ["k_proj", "o_proj"], ["gate_proj"], ["up_proj", "down_proj"], [.. WeightNames.Projections]);
 
     [Fact]
     public void A_new_adapter_leaves_the_base_as_it_is()
@@ -99,7 +99,7 @@ public sealed class AdapterBankTests
     }
 
     /// <summary>A bank whose adapters all say something.</summary>
-    internal static AdapterBank Filled(LlamaConfig config, int slots, LoraOptions options)
+    internal static AdapterBank Filled(DecoderConfig config, int slots, LoraOptions options)
     {
         var bank = new AdapterBank(config, slots, options);
         for (var slot = 0; slot < slots; slot++) bank.Initialise(slot, slot);
@@ -113,7 +113,7 @@ public sealed class AdapterBankTests
         return bank;
     }
 
-    private static List<ScoreRequest> Requests(LlamaConfig config, int slot)
+    private static List<ScoreRequest> Requests(DecoderConfig config, int slot)
     {
         var random = new DeterministicRandom(21);
         return [.. Enumerable.Range(0, 4).Select(i => new ScoreRequest(TinyModels.Tokens(config, 3 + 2 * i, random), TinyModels.Tokens(config, 6, random), slot))];

@@ -112,17 +112,17 @@ public sealed class AdapterTrainerTests
         }
     }
 
-    private static AdapterBank Bank(LlamaConfig config, int slots)
+    private static AdapterBank Bank(DecoderConfig config, int slots)
     {
         var bank = new AdapterBank(config, slots, Lora);
         for (var slot = 0; slot < slots; slot++) bank.Initialise(slot, slot);
         return bank;
     }
 
-    private static SlotCorpus Corpus(LlamaConfig config, int slot, int texts) =>
+    private static SlotCorpus Corpus(DecoderConfig config, int slot, int texts) =>
         new(slot, TinyModels.Texts(config.VocabularySize, texts, 100 + slot)) { Seed = 1000 + slot };
 
-    private static List<SlotCorpus> Corpora(LlamaConfig config, int slots) => [.. Enumerable.Range(0, slots).Select(s => Corpus(config, s, 4))];
+    private static List<SlotCorpus> Corpora(DecoderConfig config, int slots) => [.. Enumerable.Range(0, slots).Select(s => Corpus(config, s, 4))];
 
     private static List<string> Digests(AdapterBank bank, LoadedBase loaded) =>
         [.. Enumerable.Range(0, bank.Slots).Select(s => bank.Export(s, loaded.Info).Digest())];

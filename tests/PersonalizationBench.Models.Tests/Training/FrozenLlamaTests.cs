@@ -9,7 +9,7 @@ namespace PersonalizationBench.Models.Tests;
 public sealed class FrozenLlamaTests
 {
     // Wide enough for tiles; neither the hidden width, the vocabulary nor a row's length is a multiple of a tile's.
-    private static readonly LlamaConfig Shape = TinyModels.Grouped with { Dimension = 64, HiddenDimension = 72, ContextLength = 300 };
+    private static readonly DecoderConfig Shape = TinyModels.Grouped with { Dimension = 64, HiddenDimension = 72, ContextLength = 300 };
 
     [Theory]
     [InlineData(1, 2, null)]
@@ -47,7 +47,7 @@ public sealed class FrozenLlamaTests
 
     private static (float[] Losses, List<Tensor> Gradients) Run(LoadedBase loaded, AdapterBank bank, TrainingBatch batch, ScalarType type, FrozenLlama? frozen)
     {
-        var pairs = new (Tensor, Tensor)?[Shape.Layers, LlamaNames.Projections.Count];
+        var pairs = new (Tensor, Tensor)?[Shape.Layers, WeightNames.Projections.Count];
         var leaves = new List<Tensor>();
         foreach (var site in bank.Sites)
         {

@@ -96,7 +96,7 @@ public sealed class PretrainerTests
     private static PretrainConfig Config(Precision precision) => new()
     {
         Name = "tiny",
-        Model = new LlamaConfig(Tokenizer.VocabularySize, 32, 2, 4, 2, 48, 32),
+        Model = new DecoderConfig(Tokenizer.VocabularySize, 32, 2, 4, 2, 48, 32),
         Precision = precision,
         Seed = 3,
         CheckpointEvery = 15,

@@ -5,18 +5,24 @@ using static TorchSharp.torch;
 namespace PersonalizationBench.Models;
 
 /// <summary>
-/// What a Llama needs beside the operators of libtorch and of <see cref="TorchExtras"/>. Softmax and losses are computed in
+/// What a decoder needs beside the operators of libtorch and of <see cref="TorchExtras"/>. Softmax and losses are computed in
 /// f32 whatever the inputs' type.
 /// </summary>
 internal static class Kernels
 {
-    /// <summary>Queries that look back into a cache.</summary>
+    /// <summary>By the model's kind of norm, computed in f32; the result has the type of <paramref name="x"/>.</summary>
+    /// <param name="x">[N, d]</param>
+    public static Tensor Norm(DecoderConfig config, Tensor x, Affine norm) => config.Norm == NormKind.Rms
+        ? TorchExtras.RmsNorm(x, norm.Weight, config.NormEpsilon)
+        : nn.functional.layer_norm(x.to(ScalarType.Float32), [config.Dimension], norm.Weight, norm.Bias, config.NormEpsilon).to(x.dtype);
+
+    /// <summary>Queries that see some of the keys, such as those of a cache.</summary>
     /// <param name="query">[B, T, H, d]</param>
     /// <param name="keys">[B, K, S, d]</param>
     /// <param name="values">[B, K, S, d]</param>
-    /// <param name="hidden">[B, 1, T, S], true where a query must not look.</param>
+    /// <param name="hidden">[B or 1, 1, T, S], true where a query must not look.</param>
     /// <returns>[B, T, H * d]</returns>
-    public static Tensor CachedAttention(Tensor query, Tensor keys, Tensor values, Tensor hidden)
+    public static Tensor Attention(Tensor query, Tensor keys, Tensor values, Tensor hidden)
     {
         var (batch, length, heads, width) = (query.size(0), query.size(1), query.size(2), query.size(3));
         var (keyHeads, span) = (keys.size(1), keys.size(2));

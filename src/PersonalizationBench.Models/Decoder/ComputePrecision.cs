@@ -11,7 +11,7 @@ public static class ComputePrecision
     public const int SmallestBFloat16Dimension = 96;
 
     /// <summary>With auto: bf16 where the device is fast at it and the model wide enough to gain, else f32.</summary>
-    public static ScalarType Choose(LlamaConfig config, Precision precision, string device) => precision switch
+    public static ScalarType Choose(DecoderConfig config, Precision precision, string device) => precision switch
     {
         Precision.Float32 => ScalarType.Float32,
         Precision.BFloat16 => ScalarType.BFloat16,

@@ -7,9 +7,9 @@ namespace PersonalizationBench.Models;
 internal sealed class KvCache : IDisposable
 {
     private readonly Tensor[] _keys, _values;
-    private readonly LlamaConfig _config;
+    private readonly DecoderConfig _config;
 
-    public KvCache(LlamaConfig config, int rows, int capacity, ScalarType type, string device)
+    public KvCache(DecoderConfig config, int rows, int capacity, ScalarType type, string device)
     {
         (_config, Rows, Capacity) = (config, rows, capacity);
         _keys = [.. Enumerable.Range(0, config.Layers).Select(_ => Room())];
@@ -25,7 +25,7 @@ internal sealed class KvCache : IDisposable
     public long Bytes => _keys.Concat(_values).Sum(t => t.numel() * t.ElementSize);
 
     /// <summary>Bytes that one position of one row takes.</summary>
-    public static long BytesPerToken(LlamaConfig config, ScalarType type) => 2L * config.Layers * config.KeyValueDimension * type.ElementSize();
+    public static long BytesPerToken(DecoderConfig config, ScalarType type) => 2L * config.Layers * config.KeyValueDimension * type.ElementSize();
 
     /// <summary>Keys and values [B, T, K, d] of positions 0 .. T - 1.</summary>
     public void WriteStart(int layer, Tensor key, Tensor value)

@@ -6,7 +6,7 @@ namespace PersonalizationBench.Models.Tests;
 
 public sealed class ForwardTests
 {
-    public static TheoryData<LlamaConfig> Shapes => new()
+    public static TheoryData<DecoderConfig> Shapes => new()
     {
         TinyModels.Grouped,
         TinyModels.Grouped with { KeyValueHeads = 4 },
@@ -16,7 +16,7 @@ public sealed class ForwardTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Logits_are_those_of_the_equations_in_double_precision(LlamaConfig config)
+    public void Logits_are_those_of_the_equations_in_double_precision(DecoderConfig config)
     {
         using var loaded = TinyModels.Load(config);
         var tokens = TinyModels.Tokens(config, 23, new DeterministicRandom(3));
@@ -126,7 +126,7 @@ public sealed class ForwardTests
         using var off = no_grad();
         var ids = Batches.Padded(rows, rows.Max(r => r.Length), "cpu");
         var weights = loaded.Weights;
-        var hidden = LlamaNetwork.Forward(loaded.Config, weights.Compute, weights.Compute.Embedding, loaded.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Length))), null);
-        return LlamaNetwork.Head(weights.Compute, hidden).to(ScalarType.Float32).data<float>().ToArray();
+        var hidden = DecoderNetwork.Forward(loaded.Config, weights.Compute, weights.Compute.Embedding, loaded.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Length))), null);
+        return DecoderNetwork.Head(weights.Compute, hidden).to(ScalarType.Float32).data<float>().ToArray();
     }
 }

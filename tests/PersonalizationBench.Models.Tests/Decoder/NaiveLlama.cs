@@ -3,30 +3,30 @@ using PersonalizationBench.Models.Checkpoints;
 namespace PersonalizationBench.Models.Tests;
 
 /// <summary>A Llama written down from its equations in double precision, one token after the other: what the fast one is held against.</summary>
-internal sealed class NaiveLlama(LlamaConfig config, IReadOnlyDictionary<string, double[]> weights)
+internal sealed class NaiveLlama(DecoderConfig config, IReadOnlyDictionary<string, double[]> weights)
 {
-    public static NaiveLlama Of(LlamaWeights weights) => new(
+    public static NaiveLlama Of(DecoderWeights weights) => new(
         weights.Config,
         weights.Export().ToDictionary(t => t.Name, t => TensorDTypes.ToSingles(t.DType, t.Bytes.Span, t.Name).Select(v => (double)v).ToArray()));
 
     /// <summary>Logits of every position, [T][V].</summary>
     public double[][] Logits(int[] tokens)
     {
-        var x = tokens.Select(t => weights[LlamaNames.Embedding].AsSpan(t * config.Dimension, config.Dimension).ToArray()).ToArray();
+        var x = tokens.Select(t => weights[WeightNames.Embedding].AsSpan(t * config.Dimension, config.Dimension).ToArray()).ToArray();
         for (var layer = 0; layer < config.Layers; layer++)
         {
-            var normed = x.Select(v => Norm(v, weights[LlamaNames.AttentionNorm(layer)])).ToArray();
+            var normed = x.Select(v => Norm(v, weights[WeightNames.AttentionNorm(layer)])).ToArray();
             var attended = Attend(layer, normed);
             for (var t = 0; t < x.Length; t++) x[t] = Sum(x[t], Project(layer, "o_proj", attended[t]));
             for (var t = 0; t < x.Length; t++)
             {
-                var input = Norm(x[t], weights[LlamaNames.MlpNorm(layer)]);
+                var input = Norm(x[t], weights[WeightNames.MlpNorm(layer)]);
                 var (gate, up) = (Project(layer, "gate_proj", input), Project(layer, "up_proj", input));
                 x[t] = Sum(x[t], Project(layer, "down_proj", [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)]));
             }
         }
-        var head = weights[config.TiedHead ? LlamaNames.Embedding : LlamaNames.Head];
-        return [.. x.Select(v => Times(head, config.VocabularySize, Norm(v, weights[LlamaNames.FinalNorm])))];
+        var head = weights[config.TiedHead ? WeightNames.Embedding : WeightNames.Head];
+        return [.. x.Select(v => Times(head, config.VocabularySize, Norm(v, weights[WeightNames.FinalNorm])))];
     }
 
     private double[][] Attend(int layer, double[][] inputs)
@@ -78,7 +78,7 @@ internal sealed class NaiveLlama(LlamaConfig config, IReadOnlyDictionary<string,
     }
 
     private double[] Project(int layer, string module, double[] v) =>
-        Times(weights[LlamaNames.Projection(layer, module)], config.ProjectionShape(module).Output, v);
+        Times(weights[WeightNames.Projection(layer, module)], config.ProjectionShape(module).Output, v);
 
     private static double[] Times(double[] matrix, int rows, double[] v) =>
         [.. Enumerable.Range(0, rows).Select(r => Enumerable.Range(0, v.Length).Sum(c => matrix[r * v.Length + c] * v[c]))];

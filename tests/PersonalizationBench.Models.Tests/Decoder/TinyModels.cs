@@ -8,18 +8,18 @@ namespace PersonalizationBench.Models.Tests;
 /// <summary>Models small enough for exact comparison, and texts of numbers for them.</summary>
 internal static class TinyModels
 {
-    public static readonly LlamaConfig Grouped = new(61, 32, 2, 4, 2, 48, 40);
+    public static readonly DecoderConfig Grouped = new(61, 32, 2, 4, 2, 48, 40);
 
-    public static LoadedBase Load(LlamaConfig? config = null, Precision precision = Precision.Float32, long seed = 7, double gain = 8)
+    public static LoadedBase Load(DecoderConfig? config = null, Precision precision = Precision.Float32, long seed = 7, double gain = 8)
     {
         config ??= Grouped;
-        var weights = LlamaWeights.Initialise(config, seed, precision);
+        var weights = DecoderWeights.Initialise(config, seed, precision);
         // Larger than at the start of training, so that attention and greedy choices are decided ones.
         Scale(weights, gain);
         return new LoadedBase(BaseFolder.InfoOf("tiny", "digest", config), weights, new NumberTokenizer(config.VocabularySize));
     }
 
-    public static int[] Tokens(LlamaConfig config, int length, DeterministicRandom random) =>
+    public static int[] Tokens(DecoderConfig config, int length, DeterministicRandom random) =>
         [.. Enumerable.Range(0, length).Select(i => i == 0 ? 0 : random.Next(2, config.VocabularySize))];
 
     /// <summary>A user's texts: its own sequence of numbers, so that there is something to learn.</summary>
@@ -37,7 +37,7 @@ internal static class TinyModels
     private static string Words(int count, DeterministicRandom random, int vocabulary) =>
         string.Join(' ', Enumerable.Range(0, count).Select(_ => random.Next(2, vocabulary)));
 
-    private static void Scale(LlamaWeights weights, double gain)
+    private static void Scale(DecoderWeights weights, double gain)
     {
         foreach (var name in weights.Names)
             if (weights.Master(name).dim() > 1) weights.Master(name).mul_(gain);

@@ -3,23 +3,23 @@ using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models;
 
-/// <summary>Cosines and sines of every position's rotary angles, f32, <c>[context, d/2]</c>.</summary>
+/// <summary>Cosines and sines of every position's rotary angles, f32, <c>[context, d/2]</c>, d being what turns of a head (0 for
+/// learned positions).</summary>
 internal sealed class RotaryTable : IDisposable
 {
     private readonly Tensor _cos, _sin;
 
-    public RotaryTable(LlamaConfig config, string device)
+    public RotaryTable(DecoderConfig config, string device)
     {
-        var half = config.HeadDimension / 2;
+        var half = config.RotaryDimension / 2;
         var (cos, sin) = (new float[config.ContextLength * half], new float[config.ContextLength * half]);
-        for (var position = 0; position < config.ContextLength; position++)
+        for (var i = 0; i < half; i++)
         {
-            for (var i = 0; i < half; i++)
-            {
-                // Single precision as in llama2.c and Hugging Face, whose weights were trained with these very angles.
-                var angle = position * (float)(1.0 / Math.Pow(config.RopeTheta, 2.0 * i / config.HeadDimension));
-                (cos[position * half + i], sin[position * half + i]) = (MathF.Cos(angle), MathF.Sin(angle));
-            }
+            // Single precision as in llama2.c and Hugging Face, whose weights were trained with these very angles.
+            var frequency = 1.0 / Math.Pow(config.RopeTheta, 2.0 * i / config.RotaryDimension);
+            var turn = (float)(config.RopeScaling?.Of(frequency) ?? frequency);
+            for (var position = 0; position < config.ContextLength; position++)
+                (cos[position * half + i], sin[position * half + i]) = (MathF.Cos(position * turn), MathF.Sin(position * turn));
         }
         _cos = Place(cos, config, half, device);
         _sin = Place(sin, config, half, device);
@@ -49,7 +49,7 @@ internal sealed class RotaryTable : IDisposable
         _sin.Dispose();
     }
 
-    private static Tensor Place(float[] values, LlamaConfig config, int half, string device)
+    private static Tensor Place(float[] values, DecoderConfig config, int half, string device)
     {
         using var scope = NewDisposeScope();
         return tensor(values).view(config.ContextLength, half).to(torch.device(device), copy: true).DetachFromDisposeScope();

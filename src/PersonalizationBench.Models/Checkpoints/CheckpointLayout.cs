@@ -1,0 +1,122 @@
+using System.Text.RegularExpressions;
+
+namespace PersonalizationBench.Models.Checkpoints;
+
+/// <summary>One tensor of a checkpoint and what it becomes here.</summary>
+/// <param name="Name">As the file has it.</param>
+/// <param name="Split">From its values to weights by <see cref="WeightNames"/>, row-major in their shapes.</param>
+internal sealed record CheckpointTensor(string Name, long[] Shape, Func<float[], IEnumerable<(string Name, float[] Values)>> Split);
+
+/// <summary>How the files of a <see cref="DecoderConfig.ModelType"/> call and lay out the weights.</summary>
+internal static partial class CheckpointLayout
+{
+    /// <summary>Every tensor that the model needs.</summary>
+    /// <param name="names">Those of the file: GPT-2's are with or without <c>transformer.</c> before them.</param>
+    public static IEnumerable<CheckpointTensor> Of(DecoderConfig config, IReadOnlyCollection<string> names) => config.ModelType switch
+    {
+        "gpt2" => Gpt2(config, names.Any(n => n.StartsWith("transformer.", StringComparison.Ordinal)) ? "transformer." : ""),
+        "gpt_neox" => GptNeoX(config),
+        _ => config.Shapes().Select(s => Same(s.Name, s.Name, s.Shape)),
+    };
+
+    /// <summary>Tensors without a say: a tied head's copy, rotary frequencies and causal masks that older versions saved.</summary>
+    public static bool IsIgnored(DecoderConfig config, string name) =>
+        (config.TiedHead && name is WeightNames.Head or "embed_out.weight") || Buffer().IsMatch(name);
+
+    [GeneratedRegex(@"(rotary_emb\.inv_freq|\battn\.(masked_)?bias|\battention\.(masked_)?bias)$")]
+    private static partial Regex Buffer();
+
+    private static CheckpointTensor Same(string name, string weight, long[] shape) => new(name, shape, values => [(weight, values)]);
+
+    /// <summary>Its projections are stored [in, out], query, key and value side by side.</summary>
+    private static IEnumerable<CheckpointTensor> Gpt2(DecoderConfig config, string prefix)
+    {
+        yield return Plain("wte.weight", WeightNames.Embedding);
+        yield return Plain("wpe.weight", WeightNames.Positions);
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            var (at, block) = (layer, FormattableString.Invariant($"h.{layer}."));
+            foreach (var tensor in Norm(block + "ln_1", WeightNames.AttentionNorm(layer))) yield return tensor;
+            foreach (var tensor in Projection(block + "attn.c_attn", "q_proj", "k_proj", "v_proj")) yield return tensor;
+            foreach (var tensor in Projection(block + "attn.c_proj", "o_proj")) yield return tensor;
+            foreach (var tensor in Norm(block + "ln_2", WeightNames.MlpNorm(layer))) yield return tensor;
+            foreach (var tensor in Projection(block + "mlp.c_fc", "up_proj")) yield return tensor;
+            foreach (var tensor in Projection(block + "mlp.c_proj", "down_proj")) yield return tensor;
+
+            IEnumerable<CheckpointTensor> Projection(string name, params string[] modules)
+            {
+                string[] weights = [.. modules.Select(m => WeightNames.Projection(at, m))];
+                var (output, input) = (modules.Sum(m => config.ProjectionShape(m).Output), config.ProjectionShape(modules[0]).Input);
+                yield return new CheckpointTensor($"{prefix}{name}.weight", [input, output], values => Parts(config, weights, Transposed(values, input, output)));
+                yield return new CheckpointTensor($"{prefix}{name}.bias", [output], values => Parts(config, [.. weights.Select(WeightNames.Bias)], values));
+            }
+        }
+        foreach (var tensor in Norm("ln_f", WeightNames.FinalNorm)) yield return tensor;
+        if (!config.TiedHead) yield return Same(WeightNames.Head, WeightNames.Head, config.ShapeOf(WeightNames.Head));
+
+        CheckpointTensor Plain(string name, string weight) => Same(prefix + name, weight, config.ShapeOf(weight));
+        IEnumerable<CheckpointTensor> Norm(string name, string weight) => [Plain($"{name}.weight", weight), Plain($"{name}.bias", WeightNames.Bias(weight))];
+    }
+
+    /// <summary>Query, key and value of a head lie together, head after head.</summary>
+    private static IEnumerable<CheckpointTensor> GptNeoX(DecoderConfig config)
+    {
+        yield return Plain("gpt_neox.embed_in.weight", WeightNames.Embedding);
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            var (at, block) = (layer, FormattableString.Invariant($"gpt_neox.layers.{layer}."));
+            foreach (var tensor in Pair(block + "input_layernorm", WeightNames.AttentionNorm(layer), true)) yield return tensor;
+            foreach (var tensor in HeadByHead(block + "attention.query_key_value")) yield return tensor;
+            foreach (var tensor in Pair(block + "attention.dense", WeightNames.Projection(layer, "o_proj"), config.OutputBias)) yield return tensor;
+            foreach (var tensor in Pair(block + "post_attention_layernorm", WeightNames.MlpNorm(layer), true)) yield return tensor;
+            foreach (var tensor in Pair(block + "mlp.dense_h_to_4h", WeightNames.Projection(layer, "up_proj"), true)) yield return tensor;
+            foreach (var tensor in Pair(block + "mlp.dense_4h_to_h", WeightNames.Projection(layer, "down_proj"), true)) yield return tensor;
+
+            IEnumerable<CheckpointTensor> HeadByHead(string name)
+            {
+                string[] weights = [.. new[] { "q_proj", "k_proj", "v_proj" }.Select(m => WeightNames.Projection(at, m))];
+                var output = 3L * config.QueryDimension;
+                yield return new CheckpointTensor($"{name}.weight", [output, config.Dimension], values => Parts(config, weights, Regrouped(values, config.Heads, config.HeadDimension * config.Dimension)));
+                if (config.QueryKeyValueBias)
+                    yield return new CheckpointTensor($"{name}.bias", [output], values => Parts(config, [.. weights.Select(WeightNames.Bias)], Regrouped(values, config.Heads, config.HeadDimension)));
+            }
+        }
+        foreach (var tensor in Pair("gpt_neox.final_layer_norm", WeightNames.FinalNorm, true)) yield return tensor;
+        if (!config.TiedHead) yield return Plain("embed_out.weight", WeightNames.Head);
+
+        CheckpointTensor Plain(string name, string weight) => Same(name, weight, config.ShapeOf(weight));
+        IEnumerable<CheckpointTensor> Pair(string name, string weight, bool bias) =>
+            bias ? [Plain($"{name}.weight", weight), Plain($"{name}.bias", WeightNames.Bias(weight))] : [Plain($"{name}.weight", weight)];
+    }
+
+    /// <summary>Rows one part after another.</summary>
+    private static IEnumerable<(string, float[])> Parts(DecoderConfig config, string[] weights, float[] values)
+    {
+        var start = 0;
+        foreach (var weight in weights)
+        {
+            var length = (int)config.ShapeOf(weight).Aggregate(1L, (a, b) => a * b);
+            yield return (weight, values.AsSpan(start, length).ToArray());
+            start += length;
+        }
+    }
+
+    private static float[] Transposed(float[] values, int rows, int columns)
+    {
+        var turned = new float[values.Length];
+        for (var row = 0; row < rows; row++)
+            for (var column = 0; column < columns; column++)
+                turned[column * rows + row] = values[row * columns + column];
+        return turned;
+    }
+
+    /// <summary>From [heads, 3, size] to [3, heads, size].</summary>
+    private static float[] Regrouped(float[] values, int heads, int size)
+    {
+        var grouped = new float[values.Length];
+        for (var head = 0; head < heads; head++)
+            for (var part = 0; part < 3; part++)
+                values.AsSpan((head * 3 + part) * size, size).CopyTo(grouped.AsSpan((part * heads + head) * size, size));
+        return grouped;
+    }
+}

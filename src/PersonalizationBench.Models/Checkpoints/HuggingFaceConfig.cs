@@ -1,0 +1,188 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Models.Checkpoints;
+
+/// <summary>
+/// Hugging Face's <c>config.json</c>: Llama (SmolLM2 among them), Mistral, Qwen2, Qwen2.5, Qwen3, GPT-2 and GPT-NeoX (Pythia).
+/// Every field that changes the result is honoured or refused by name; defaults are those of transformers 4.57.
+/// </summary>
+internal static class HuggingFaceConfig
+{
+    private static readonly string[] ModelTypes = ["llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox"];
+
+    /// <summary>Fields without a say in a forward pass in evaluation: names, numbers of special tokens, training, generation.</summary>
+    private static readonly HashSet<string> Inert = [.. """
+        _name_or_path architectures attention_dropout attn_pdrop auto_map bad_words_ids begin_suppress_tokens bos_token_id
+        chunk_size_feed_forward classifier_dropout decoder_start_token_id diversity_penalty do_sample dtype early_stopping embd_pdrop
+        encoder_no_repeat_ngram_size eos_token_id exponential_decay_length_penalty finetuning_task forced_bos_token_id
+        forced_eos_token_id gradient_checkpointing hidden_dropout id2label initializer_range is_decoder label2id
+        length_penalty max_length min_length model_max_length n_ctx no_repeat_ngram_size num_beam_groups num_beams
+        num_return_sequences output_attentions output_hidden_states output_scores pad_token_id prefix pretraining_tp problem_type
+        pruned_heads remove_invalid_values reorder_and_upcast_attn repetition_penalty resid_pdrop return_dict return_dict_in_generate
+        rope_interleaved sep_token_id summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj
+        suppress_tokens task_specific_params temperature tokenizer_class top_k top_p torch_dtype torchscript
+        transformers.js_config transformers_version typical_p unsloth_fixed unsloth_version use_bfloat16 use_cache
+        """.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)];
+
+    /// <exception cref="PbenchException">Names <paramref name="source"/> and the field.</exception>
+    public static DecoderConfig Read(string text, string source) => StrictJson.Read(Encoding.UTF8.GetBytes(text), source, root =>
+    {
+        var fields = new ConfigFields(root, source);
+        var type = fields.Text("model_type", "llama");
+        if (!ModelTypes.Contains(type))
+        {
+            var nearest = NearestWord.Find(type, ModelTypes);
+            throw new PbenchException($"{source}: model_type '{type}' is not supported{(nearest is null ? "" : $"; did you mean '{nearest}'?")} Expected one of {string.Join(", ", ModelTypes)}");
+        }
+        var config = type switch
+        {
+            "gpt2" => Gpt2(fields),
+            "gpt_neox" => GptNeoX(fields),
+            _ => LlamaLike(fields, type),
+        };
+        fields.RequireNothingElse(Inert);
+        return config.Validated(source);
+    });
+
+    /// <summary>The text of the <c>config.json</c> of a Llama; ends with a line feed.</summary>
+    public static string Write(DecoderConfig config) => !config.IsPlainLlama
+        ? throw new PbenchException($"config.json: a {config.ModelType} is read here, not written; expected a plain Llama")
+        : new JsonObject
+        {
+            ["architectures"] = new JsonArray("LlamaForCausalLM"),
+            ["model_type"] = "llama",
+            ["vocab_size"] = config.VocabularySize,
+            ["hidden_size"] = config.Dimension,
+            ["num_hidden_layers"] = config.Layers,
+            ["num_attention_heads"] = config.Heads,
+            ["num_key_value_heads"] = config.KeyValueHeads,
+            ["intermediate_size"] = config.HiddenDimension,
+            ["max_position_embeddings"] = config.ContextLength,
+            ["rope_theta"] = config.RopeTheta,
+            ["rms_norm_eps"] = config.NormEpsilon,
+            ["tie_word_embeddings"] = config.TiedHead,
+            ["hidden_act"] = "silu",
+            ["attention_bias"] = false,
+            ["mlp_bias"] = false,
+            ["torch_dtype"] = "bfloat16",
+        }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
+
+    private static DecoderConfig LlamaLike(ConfigFields fields, string type)
+    {
+        var heads = fields.Int("num_attention_heads");
+        var (dimension, layers) = (fields.Int("hidden_size"), fields.Int("num_hidden_layers"));
+        var (theta, scaling, share) = Rotary(fields, "rope_theta", "partial_rotary_factor", 1);
+        fields.OneOf("hidden_act", "silu", ("silu", true), ("swish", true));
+        var attentionBias = type is "llama" or "qwen3" && fields.Flag("attention_bias", false);
+        var (window, first) = Window(fields, type, layers);
+        var width = fields.Int("head_dim", type == "qwen3" ? 128 : 0);
+        return new DecoderConfig(
+            fields.Int("vocab_size"), dimension, layers, heads, fields.Int("num_key_value_heads", heads), fields.Int("intermediate_size"),
+            fields.Int("max_position_embeddings"), theta, fields.Number("rms_norm_eps", 1e-6), fields.Flag("tie_word_embeddings", false))
+        {
+            ModelType = type,
+            HeadDimension = heads > 0 && width == dimension / heads ? 0 : width,
+            RotaryShare = share,
+            RopeScaling = scaling,
+            QueryKeyValueBias = attentionBias || type == "qwen2",
+            OutputBias = attentionBias,
+            MlpBias = type == "llama" && fields.Flag("mlp_bias", false),
+            QueryKeyNorm = type == "qwen3",
+            SlidingWindow = window,
+            FirstWindowedLayer = first,
+        };
+    }
+
+    private static DecoderConfig Gpt2(ConfigFields fields)
+    {
+        var (dimension, heads) = (fields.Int("n_embd"), fields.Int("n_head"));
+        Demand(fields, "scale_attn_weights", true);
+        Demand(fields, "scale_attn_by_inverse_layer_idx", false);
+        Demand(fields, "add_cross_attention", false);
+        return new DecoderConfig(
+            fields.Int("vocab_size"), dimension, fields.Int("n_layer"), heads, heads, fields.Int("n_inner", 4 * dimension), fields.Int("n_positions"),
+            NormEpsilon: fields.Number("layer_norm_epsilon", 1e-5), TiedHead: fields.Flag("tie_word_embeddings", true))
+        {
+            ModelType = "gpt2",
+            Norm = NormKind.Layer,
+            Mlp = Gelu(fields, "activation_function", "gelu_new"),
+            LearnedPositions = true,
+            QueryKeyValueBias = true,
+            OutputBias = true,
+            MlpBias = true,
+        };
+    }
+
+    private static DecoderConfig GptNeoX(ConfigFields fields)
+    {
+        var heads = fields.Int("num_attention_heads");
+        var (theta, scaling, share) = Rotary(fields, "rotary_emb_base", "rotary_pct", 0.25);
+        var bias = fields.Flag("attention_bias", true);
+        return new DecoderConfig(
+            fields.Int("vocab_size"), fields.Int("hidden_size"), fields.Int("num_hidden_layers"), heads, heads, fields.Int("intermediate_size"),
+            fields.Int("max_position_embeddings"), theta, fields.Number("layer_norm_eps", 1e-5), fields.Flag("tie_word_embeddings", false))
+        {
+            ModelType = "gpt_neox",
+            Norm = NormKind.Layer,
+            Mlp = Gelu(fields, "hidden_act", "gelu"),
+            RotaryShare = share,
+            RopeScaling = scaling,
+            QueryKeyValueBias = bias,
+            OutputBias = bias,
+            MlpBias = true,
+            ParallelResidual = fields.Flag("use_parallel_residual", true),
+        };
+    }
+
+    private static MlpKind Gelu(ConfigFields fields, string key, string otherwise) =>
+        fields.OneOf(key, otherwise, ("gelu", MlpKind.Gelu), ("gelu_new", MlpKind.GeluTanh), ("gelu_fast", MlpKind.GeluTanh), ("gelu_pytorch_tanh", MlpKind.GeluTanh));
+
+    private static void Demand(ConfigFields fields, string key, bool value)
+    {
+        if (fields.Take(key) is { } found && found.ValueKind != (value ? JsonValueKind.True : JsonValueKind.False))
+            throw fields.Error(key, value ? "true; nothing else is supported" : "false; nothing else is supported", found);
+    }
+
+    /// <summary>Base, scaling and share of the rotations; older files spread over the top level, newer ones in <c>rope_parameters</c>.</summary>
+    private static (double Theta, RopeScaling? Scaling, double Share) Rotary(ConfigFields fields, string thetaKey, string shareKey, double defaultShare)
+    {
+        var theta = fields.Number(fields.Has("rope_theta") ? "rope_theta" : thetaKey, 10000);
+        var share = fields.Number(fields.Has("partial_rotary_factor") ? "partial_rotary_factor" : shareKey, defaultShare);
+        var rope = fields.Object("rope_parameters") ?? fields.Object("rope_scaling");
+        if (rope is null) return (theta, null, share);
+        theta = rope.Number("rope_theta", theta);
+        share = rope.Number("partial_rotary_factor", share);
+        var kind = rope.OneOf(rope.Has("rope_type") ? "rope_type" : "type", "default", ("default", 0), ("linear", 1), ("llama3", 2));
+        rope.Take("type");
+        RopeScaling? scaling = kind switch
+        {
+            0 => null,
+            1 => new LinearRopeScaling(rope.Number("factor")),
+            _ => new Llama3RopeScaling(rope.Number("factor"), rope.Number("low_freq_factor"), rope.Number("high_freq_factor"), rope.Int("original_max_position_embeddings")),
+        };
+        rope.RequireNothingElse(new HashSet<string>());
+        return (theta, scaling, share);
+    }
+
+    /// <summary>Mistral's window holds in every layer, Qwen's from <c>max_window_layers</c> on; <c>layer_types</c> says it layer by layer.</summary>
+    private static (int? Window, int First) Window(ConfigFields fields, string type, int layers)
+    {
+        if (type == "llama") return (null, 0);
+        var used = type == "mistral" || fields.Flag("use_sliding_window", false);
+        var window = fields.Take("sliding_window") is { } given && used ? given.TryGetInt32(out var size) ? size : throw fields.Error("sliding_window", "a whole number", given) : (int?)null;
+        var first = type == "mistral" ? 0 : fields.Int("max_window_layers", 28);
+        if (fields.Take("layer_types") is { } types)
+        {
+            const string Full = "full_attention", Sliding = "sliding_attention";
+            string[] kinds = [.. types.EnumerateArray().Select(k => k.GetString() ?? "")];
+            var full = kinds.TakeWhile(k => k == Full).Count();
+            if (kinds.Length != layers || kinds.Skip(full).Any(k => k != Sliding)) throw fields.Error("layer_types", $"{layers} of '{Full}', then '{Sliding}'", types);
+            if (full == layers) window = null;
+            first = full;
+        }
+        return window is null ? (null, 0) : (window, first);
+    }
+}

@@ -1,0 +1,195 @@
+using PersonalizationBench.Core;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>How a block's input is normalised.</summary>
+public enum NormKind
+{
+    /// <summary>x / rms(x) times a weight (Zhang and Sennrich, 2019, arXiv:1910.07467).</summary>
+    Rms,
+
+    /// <summary>Mean and variance, with weight and bias (Ba et al., 2016, arXiv:1607.06450).</summary>
+    Layer,
+}
+
+/// <summary>What stands between the two products of a block's second half.</summary>
+public enum MlpKind
+{
+    /// <summary>silu(gate) * up (Shazeer, 2020, arXiv:2002.05202).</summary>
+    SwiGlu,
+
+    /// <summary>x times the normal distribution's cumulative function (Hendrycks and Gimpel, 2016, arXiv:1606.08415).</summary>
+    Gelu,
+
+    /// <summary>Its approximation by tanh, as GPT-2 has it.</summary>
+    GeluTanh,
+}
+
+/// <summary>
+/// The shape of a decoder-only transformer: Llama (Touvron et al., 2023, arXiv:2307.09288) unless said otherwise by the
+/// properties that are not in the constructor, with which it is Mistral, Qwen, GPT-2 or GPT-NeoX.
+/// </summary>
+/// <param name="VocabularySize">Rows of the embedding.</param>
+/// <param name="Dimension">Width of the residual stream.</param>
+/// <param name="Layers">Number of blocks.</param>
+/// <param name="Heads">Query heads; their width is <see cref="HeadDimension"/>.</param>
+/// <param name="KeyValueHeads">Key and value heads; divides <paramref name="Heads"/>.</param>
+/// <param name="HiddenDimension">Width inside the second half of a block.</param>
+/// <param name="ContextLength">Longest sequence, in tokens.</param>
+/// <param name="RopeTheta">Base of the rotary frequencies.</param>
+/// <param name="NormEpsilon">Added to the mean square, or the variance, before its root.</param>
+/// <param name="TiedHead">True where the output projection is the embedding.</param>
+public sealed record DecoderConfig(
+    int VocabularySize,
+    int Dimension,
+    int Layers,
+    int Heads,
+    int KeyValueHeads,
+    int HiddenDimension,
+    int ContextLength,
+    double RopeTheta = 10000,
+    double NormEpsilon = 1e-5,
+    bool TiedHead = true)
+{
+    /// <summary>Hugging Face's <c>model_type</c>: how the files call the weights.</summary>
+    public string ModelType { get; init; } = "llama";
+
+    /// <summary>Width of a head; 0 in <c>with</c> expressions and files: <see cref="Dimension"/> / <see cref="Heads"/>.</summary>
+    public int HeadDimension { get => field > 0 ? field : Heads > 0 ? Dimension / Heads : 0; init; }
+
+    public NormKind Norm { get; init; } = NormKind.Rms;
+
+    public MlpKind Mlp { get; init; } = MlpKind.SwiGlu;
+
+    /// <summary>Positions are learned vectors added to the embedding (GPT-2) and not rotations.</summary>
+    public bool LearnedPositions { get; init; }
+
+    /// <summary>Share of a head's channels that turn with the position (GPT-NeoX: a quarter).</summary>
+    public double RotaryShare { get; init; } = 1;
+
+    public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>Biases of the query, key and value projections.</summary>
+    public bool QueryKeyValueBias { get; init; }
+
+    /// <summary>Bias of the projection behind attention.</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Biases of the second half's projections.</summary>
+    public bool MlpBias { get; init; }
+
+    /// <summary>Queries and keys are normalised head by head before they turn (Qwen3).</summary>
+    public bool QueryKeyNorm { get; init; }
+
+    /// <summary>Both halves of a block read the same input (GPT-NeoX; Wang and Komatsuzaki, 2021).</summary>
+    public bool ParallelResidual { get; init; }
+
+    /// <summary>In layers from <see cref="FirstWindowedLayer"/> on a query sees so many positions, its own included; null: all.</summary>
+    public int? SlidingWindow { get; init; }
+
+    public int FirstWindowedLayer { get; init; }
+
+    /// <summary>Channels of a head that turn.</summary>
+    public int RotaryDimension => LearnedPositions ? 0 : (int)(RotaryShare * HeadDimension);
+
+    /// <summary>Width of the queries of one token.</summary>
+    public int QueryDimension => HeadDimension * Heads;
+
+    /// <summary>Width of the keys, and of the values, of one token.</summary>
+    public int KeyValueDimension => HeadDimension * KeyValueHeads;
+
+    /// <summary>Number of weights, tied ones once.</summary>
+    public long Parameters => Shapes().Sum(s => s.Shape.Aggregate(1L, (a, b) => a * b));
+
+    /// <summary>The projections of a block that can be adapted: <see cref="WeightNames.Projections"/>, without the gate where there is none.</summary>
+    public IReadOnlyList<string> Projections => Mlp == MlpKind.SwiGlu ? WeightNames.Projections : [.. WeightNames.Projections.Where(m => m != WeightNames.Gate)];
+
+    /// <summary>Nothing but what the constructor says: what <see cref="Torch.FrozenLlama"/> can take.</summary>
+    public bool IsPlainLlama => this with { ModelType = "llama", RopeScaling = null } == new DecoderConfig(
+        VocabularySize, Dimension, Layers, Heads, KeyValueHeads, HiddenDimension, ContextLength, RopeTheta, NormEpsilon, TiedHead);
+
+    /// <summary>How far back a query of this layer sees, its own position included; null: to the beginning.</summary>
+    public int? WindowOf(int layer) => layer >= FirstWindowedLayer ? SlidingWindow : null;
+
+    /// <summary>Name (as Hugging Face's Llama has it) and shape of every weight, in the order of the file.</summary>
+    public IEnumerable<(string Name, long[] Shape)> Shapes() => WeightNames.Of(this).Select(name => (name, ShapeOf(name)));
+
+    /// <summary>The shape of one weight by its name.</summary>
+    public long[] ShapeOf(string name) => name.Split('.') switch
+    {
+        [.., "embed_tokens", "weight"] or ["lm_head", "weight"] => [VocabularySize, Dimension],
+        [.., "embed_positions", "weight"] => [ContextLength, Dimension],
+        [.., "input_layernorm" or "post_attention_layernorm" or "norm", "weight" or "bias"] => [Dimension],
+        [.., "q_norm" or "k_norm", "weight"] => [HeadDimension],
+        [.., var module, "weight"] when ProjectionShape(module) is var (output, input) => [output, input],
+        [.., var module, "bias"] => [ProjectionShape(module).Output],
+        _ => throw new PbenchException($"'{name}' is not a weight of a {ModelType}"),
+    };
+
+    /// <summary>(out, in) of a projection such as <c>q_proj</c>.</summary>
+    public (int Output, int Input) ProjectionShape(string module) => module switch
+    {
+        "q_proj" => (QueryDimension, Dimension),
+        "o_proj" => (Dimension, QueryDimension),
+        "k_proj" or "v_proj" => (KeyValueDimension, Dimension),
+        WeightNames.Gate when Mlp == MlpKind.SwiGlu => (HiddenDimension, Dimension),
+        "up_proj" => (HiddenDimension, Dimension),
+        "down_proj" => (Dimension, HiddenDimension),
+        _ => throw new PbenchException($"'{module}' is not a projection of a {ModelType}; expected one of {string.Join(", ", Projections)}"),
+    };
+
+    /// <summary>Smaller of in and out for each projection: a rank above it is refused.</summary>
+    public IReadOnlyDictionary<string, int> SmallestDimensions() =>
+        Projections.ToDictionary(m => m, m => Math.Min(ProjectionShape(m).Output, ProjectionShape(m).Input));
+
+    /// <summary>Returns itself, or throws <see cref="PbenchException"/> naming <paramref name="source"/> and the value that cannot be.</summary>
+    public DecoderConfig Validated(string source)
+    {
+        Require(VocabularySize > 0, "vocab_size must be positive", VocabularySize);
+        Require(Dimension > 0, "hidden_size must be positive", Dimension);
+        Require(Layers > 0, "num_hidden_layers must be positive", Layers);
+        Require(Heads > 0 && (Dimension % Heads == 0 || HeadDimension != Dimension / Heads), $"num_attention_heads must divide hidden_size {Dimension}", Heads);
+        Require(HeadDimension > 0 && HeadDimension % 2 == 0, "the width of a head must be even and positive (rotary positions turn pairs)", HeadDimension);
+        Require(RotaryShare is > 0 and <= 1 && RotaryDimension % 2 == 0, "rotary_pct must leave an even number of channels to turn, not more than a head has", RotaryShare);
+        Require(KeyValueHeads > 0 && Heads % KeyValueHeads == 0, $"num_key_value_heads must divide num_attention_heads {Heads}", KeyValueHeads);
+        Require(HiddenDimension > 0, "intermediate_size must be positive", HiddenDimension);
+        Require(ContextLength > 1, "max_position_embeddings must be at least 2", ContextLength);
+        Require(RopeTheta > 0, "rope_theta must be positive", RopeTheta);
+        Require(NormEpsilon > 0, "the norm's epsilon must be positive", NormEpsilon);
+        Require(SlidingWindow is null or > 0, "sliding_window must be positive", SlidingWindow ?? 0);
+        return this;
+
+        void Require(bool holds, string expectation, object value)
+        {
+            if (!holds) throw new PbenchException(FormattableString.Invariant($"{source}: {expectation}, not {value}"));
+        }
+    }
+}
+
+/// <summary>How the rotary frequencies of a model were changed for a longer context.</summary>
+/// <param name="Factor">Frequencies are divided by it.</param>
+public abstract record RopeScaling(double Factor)
+{
+    /// <param name="frequency">Radians per position.</param>
+    public abstract double Of(double frequency);
+}
+
+/// <summary>All alike (Chen et al., 2023, arXiv:2306.15595).</summary>
+public sealed record LinearRopeScaling(double Factor) : RopeScaling(Factor)
+{
+    public override double Of(double frequency) => frequency / Factor;
+}
+
+/// <summary>Slow channels alone, with a ramp between (Llama 3.1; Grattafiori et al., 2024, arXiv:2407.21783).</summary>
+/// <param name="LowFrequencyFactor">Turns in the original context at or below which a channel is divided wholly.</param>
+/// <param name="HighFrequencyFactor">Turns above which it is left alone.</param>
+/// <param name="OriginalContext">Positions that the model was first trained on.</param>
+public sealed record Llama3RopeScaling(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalContext) : RopeScaling(Factor)
+{
+    public override double Of(double frequency)
+    {
+        var turns = OriginalContext * frequency / (2 * Math.PI);
+        var kept = Math.Clamp((turns - LowFrequencyFactor) / (HighFrequencyFactor - LowFrequencyFactor), 0, 1);
+        return (1 - kept) * frequency / Factor + kept * frequency;
+    }
+}

@@ -1,0 +1,135 @@
+using PersonalizationBench.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>The forward pass. Rows of a batch are independent; shorter ones are padded on the right, where causal
+/// attention never looks from a real token.</summary>
+internal static class DecoderNetwork
+{
+    // Indices into WeightNames.Products.
+    private const int QueryKeyValue = 0, Output = 1, GateUp = 2, Down = 3;
+
+    /// <summary>Whole sequences from position 0.</summary>
+    /// <param name="embedding">The embedding to look up in; differs from the head's copy in training.</param>
+    /// <param name="cache">Filled with the keys and values where given; one sequence a row then.</param>
+    /// <returns>Hidden states after the last norm, [B * T, d].</returns>
+    public static Tensor Forward(DecoderConfig config, DecoderParameters parameters, Tensor embedding, RotaryTable rotary, TokenRows tokens, AdapterRows? adapters, KvCache? cache = null)
+    {
+        var length = tokens.Ids.size(1);
+        var (cos, sin) = tokens.Positions is null ? rotary.Range(0, (int)length) : rotary.Row(tokens.Positions);
+        var x = embedding.index_select(0, tokens.Ids.view(-1));
+        if (parameters.Positions is { } learned)
+            x = (x.view(tokens.Ids.size(0), length, -1) + (tokens.Positions is null ? learned.narrow(0, 0, length) : learned.index_select(0, tokens.Positions))).view(-1, config.Dimension);
+        return Run(config, parameters, x, tokens.Ids.size(0), adapters, cos, sin, (layer, q, k, v) =>
+        {
+            cache?.WriteStart(layer, k, v);
+            return config.WindowOf(layer) is { } window && window < length
+                ? Kernels.Attention(q, k.transpose(1, 2), v.transpose(1, 2), tokens.Hidden(window))
+                : TorchExtras.CausalAttention(q, k, v, tokens.Lengths);
+        });
+    }
+
+    /// <summary>One further token per row, at a position of its own.</summary>
+    /// <param name="ids">[B, 1], int64</param>
+    /// <param name="positions">Where each row's token stands.</param>
+    /// <returns>Hidden states after the last norm, [B, d].</returns>
+    public static Tensor Decode(DecoderConfig config, DecoderParameters parameters, RotaryTable rotary, Tensor ids, long[] positions, AdapterRows? adapters, KvCache cache)
+    {
+        var span = (int)positions.Max() + 1;
+        var position = tensor(positions).to(ids.device);
+        var (cos, sin) = rotary.Of(position);
+        var places = cache.Places(positions);
+        var (all, own) = (arange(span, ScalarType.Int64, ids.device).view(1, 1, 1, span), position.view(-1, 1, 1, 1));
+        var later = all.gt(own);
+        var x = parameters.Embedding.index_select(0, ids.view(-1));
+        if (parameters.Positions is { } learned) x += learned.index_select(0, position);
+        return Run(config, parameters, x, ids.size(0), adapters, cos, sin, (layer, q, k, v) =>
+        {
+            cache.Write(layer, k, v, places);
+            var (keys, values) = cache.Read(layer, span);
+            var hidden = config.WindowOf(layer) is { } window && window < span ? later.logical_or(all.le(own - window)) : later;
+            return Kernels.Attention(q, keys, values, hidden);
+        });
+    }
+
+    /// <summary>Logits [N, V] of hidden states [N, d].</summary>
+    public static Tensor Head(DecoderParameters parameters, Tensor hidden) => hidden.matmul(parameters.Head.t());
+
+    /// <param name="x">[B * T, d], embedded</param>
+    /// <param name="attend">From layer, query [B, T, H, d], key and value [B, T, K, d] to [B, T, H * d].</param>
+    private static Tensor Run(
+        DecoderConfig config, DecoderParameters parameters, Tensor x, long batch, AdapterRows? adapters, Tensor cos, Tensor sin,
+        Func<int, Tensor, Tensor, Tensor, Tensor> attend)
+    {
+        x = x.to(parameters.Blocks[0].Down.Weight.dtype);
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            var block = parameters.Blocks[layer];
+            var input = x;
+            var (q, k, v) = Rotated(config, block, Project(Kernels.Norm(config, x, block.AttentionNorm), block.QueryKeyValue, layer, QueryKeyValue), batch, cos, sin);
+            x = x.add(Project(attend(layer, q, k, v).view(-1, config.QueryDimension), block.Output, layer, Output));
+
+            var normed = Kernels.Norm(config, config.ParallelResidual ? input : x, block.MlpNorm);
+            var gated = Activated(config.Mlp, Project(normed, block.GateUp, layer, GateUp));
+            x = x.add(Project(gated, block.Down, layer, Down));
+        }
+        return Kernels.Norm(config, x, parameters.FinalNorm);
+
+        Tensor Project(Tensor input, Affine by, int layer, int product)
+        {
+            var output = by.Bias is null ? input.matmul(by.Weight.t()) : functional.linear(input, by.Weight, by.Bias);
+            return adapters is null ? output : adapters.Add(input, output, layer, product);
+        }
+    }
+
+    private static Tensor Activated(MlpKind kind, Tensor x) => kind switch
+    {
+        MlpKind.SwiGlu => TorchExtras.SwiGlu(x),
+        MlpKind.Gelu => functional.gelu(x),
+        _ => functional.gelu(x, TorchSharp.Modules.GELU.Approximate.tanh),
+    };
+
+    /// <summary>Query [B, T, H, d], key and value [B, T, K, d], the first two turned by their positions.</summary>
+    private static (Tensor Q, Tensor K, Tensor V) Rotated(DecoderConfig config, DecoderBlock block, Tensor projected, long batch, Tensor cos, Tensor sin)
+    {
+        var (heads, keyHeads, width) = (config.Heads, config.KeyValueHeads, config.HeadDimension);
+        var split = projected.view(batch, -1, heads + 2 * keyHeads, width).split([heads + keyHeads, keyHeads], 2L);
+        var turning = split[0];
+        if (block is { QueryNorm: { } queryNorm, KeyNorm: { } keyNorm })
+        {
+            var apart = turning.split([heads, keyHeads], 2L);
+            turning = cat([TorchExtras.RmsNorm(apart[0], queryNorm, config.NormEpsilon), TorchExtras.RmsNorm(apart[1], keyNorm, config.NormEpsilon)], 2);
+        }
+        var turned = Turned(turning).split([heads, keyHeads], 2L);
+        return (turned[0], turned[1], split[1]);
+
+        Tensor Turned(Tensor x)
+        {
+            var channels = config.RotaryDimension;
+            if (channels == 0) return x;
+            if (channels == width) return TorchExtras.Rotate(x, cos, sin);
+            return cat([TorchExtras.Rotate(x.narrow(3, 0, channels), cos, sin), x.narrow(3, channels, width - channels)], 3);
+        }
+    }
+}
+
+/// <summary>The tokens of a forward pass.</summary>
+/// <param name="Ids">[B, T], int64</param>
+/// <param name="Lengths">As <see cref="TorchExtras.CausalAttention"/> takes it: what belongs to which sequence.</param>
+/// <param name="Positions">[T], int64: each token's place in its sequence, where B is 1 and sequences lie one after another; null: 0 to T - 1 in every row.</param>
+internal sealed record TokenRows(Tensor Ids, Tensor? Lengths, Tensor? Positions = null)
+{
+    /// <summary>[1, 1, T, T], true where a query (third) must not see a key: later, in another sequence, or further back than the window.</summary>
+    public Tensor Hidden(int window)
+    {
+        var places = arange(Ids.size(1), ScalarType.Int64, Ids.device);
+        var (query, key) = (places.view(1, 1, -1, 1), places.view(1, 1, 1, -1));
+        var hidden = key.gt(query).logical_or(key.le(query - window));
+        if (Positions is null) return hidden;
+        var starts = places - Positions;
+        return hidden.logical_or(starts.view(1, 1, -1, 1).ne(starts.view(1, 1, 1, -1)));
+    }
+}

@@ -1,0 +1,81 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>
+/// A model's tensors as they lie in memory: query, key and value of a block are one matrix, gate and up another, so that
+/// each is one product forward and one gradient back. By their names they are views of those.
+/// </summary>
+internal sealed class DecoderParameters : IDisposable
+{
+    private readonly Dictionary<string, Tensor> _views = [];
+    private readonly List<(string Name, Tensor Tensor)> _stored = [];
+
+    /// <param name="make">Gives an owned tensor of the name and shape of one entry of the layout.</param>
+    public DecoderParameters(DecoderConfig config, Func<string, long[], Tensor> make)
+    {
+        foreach (var (name, parts) in WeightNames.Layout(config))
+        {
+            var tensor = make(name, ShapeOf(config, parts)).DetachFromDisposeScope();
+            _stored.Add((name, tensor));
+            var row = 0L;
+            foreach (var part in parts)
+            {
+                var rows = config.ShapeOf(part)[0];
+                _views[part] = parts.Length == 1 ? tensor : tensor.narrow(0, row, rows).DetachFromDisposeScope();
+                row += rows;
+            }
+        }
+        Embedding = _views[WeightNames.Embedding];
+        Positions = _views.GetValueOrDefault(WeightNames.Positions);
+        Head = _views[config.TiedHead ? WeightNames.Embedding : WeightNames.Head];
+        var at = _stored.ToDictionary(s => s.Name, s => s.Tensor);
+        FinalNorm = Affine(WeightNames.FinalNorm);
+        Blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => new DecoderBlock(
+            Affine(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "qkv_proj")), Affine(WeightNames.Projection(layer, "o_proj")),
+            Affine(WeightNames.MlpNorm(layer)), Affine(WeightNames.Projection(layer, "gate_up_proj")), Affine(WeightNames.Projection(layer, "down_proj")),
+            at.GetValueOrDefault(WeightNames.HeadNorm(layer, 'q')), at.GetValueOrDefault(WeightNames.HeadNorm(layer, 'k'))))];
+
+        Affine Affine(string name) => new(at[name], at.GetValueOrDefault(WeightNames.Bias(name)));
+    }
+
+    /// <summary>What is in memory, each tensor once.</summary>
+    public IReadOnlyList<(string Name, Tensor Tensor)> Stored => _stored;
+
+    public Tensor Embedding { get; }
+
+    /// <summary>[context, d]; null where positions are rotations.</summary>
+    public Tensor? Positions { get; }
+
+    public Affine FinalNorm { get; }
+
+    public Tensor Head { get; }
+
+    public DecoderBlock[] Blocks { get; }
+
+    /// <summary>By name.</summary>
+    public Tensor this[string name] => _views[name];
+
+    public void Dispose()
+    {
+        foreach (var view in _views.Values) view.Dispose();
+        foreach (var (_, tensor) in _stored) tensor.Dispose();
+    }
+
+    private static long[] ShapeOf(DecoderConfig config, string[] parts)
+    {
+        var shapes = parts.Select(config.ShapeOf).ToList();
+        return [shapes.Sum(s => s[0]), .. shapes[0].Skip(1)];
+    }
+}
+
+/// <summary>A projection's or a norm's weight and, where it has one, its bias.</summary>
+internal readonly record struct Affine(Tensor Weight, Tensor? Bias);
+
+/// <summary>One block's tensors.</summary>
+/// <param name="QueryKeyValue">[q + 2 kv, d]: rows of q_proj, k_proj, v_proj.</param>
+/// <param name="GateUp">[2 f, d]: rows of gate_proj, up_proj; [f, d] where there is no gate.</param>
+/// <param name="QueryNorm">[width of a head]; null where queries are not normalised.</param>
+/// <param name="KeyNorm">As <paramref name="QueryNorm"/>.</param>
+internal sealed record DecoderBlock(Affine AttentionNorm, Affine QueryKeyValue, Affine Output, Affine MlpNorm, Affine GateUp, Affine Down, Tensor? QueryNorm, Tensor? KeyNorm);

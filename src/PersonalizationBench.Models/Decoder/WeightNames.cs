@@ -1,0 +1,78 @@
+namespace PersonalizationBench.Models;
+
+/// <summary>What the weights are called here, whatever a checkpoint calls them: Hugging Face's names of a Llama's.</summary>
+public static class WeightNames
+{
+    public const string Embedding = "model.embed_tokens.weight";
+    public const string Positions = "model.embed_positions.weight";
+    public const string FinalNorm = "model.norm.weight";
+    public const string Head = "lm_head.weight";
+
+    internal const string Gate = "gate_proj";
+
+    /// <summary>The seven projections of a block, in the order of <c>model.safetensors</c> written here.</summary>
+    public static readonly IReadOnlyList<string> Projections = ["q_proj", "k_proj", "v_proj", "o_proj", Gate, "up_proj", "down_proj"];
+
+    /// <summary>Which of them share their input and are computed as one product: q k v, o, gate up, down.</summary>
+    internal static readonly IReadOnlyList<IReadOnlyList<int>> Products = [[0, 1, 2], [3], [4, 5], [6]];
+
+    public static string AttentionNorm(int layer) => FormattableString.Invariant($"model.layers.{layer}.input_layernorm.weight");
+
+    public static string MlpNorm(int layer) => FormattableString.Invariant($"model.layers.{layer}.post_attention_layernorm.weight");
+
+    /// <param name="which">q or k</param>
+    public static string HeadNorm(int layer, char which) => FormattableString.Invariant($"model.layers.{layer}.self_attn.{which}_norm.weight");
+
+    public static string Projection(int layer, string module) => $"{Module(layer, module)}.weight";
+
+    public static string Bias(string weight) => $"{weight[..^"weight".Length]}bias";
+
+    /// <summary>Path of a projection's module, such as <c>model.layers.0.self_attn.q_proj</c>.</summary>
+    public static string Module(int layer, string module) =>
+        FormattableString.Invariant($"model.layers.{layer}.{(module is Gate or "up_proj" or "gate_up_proj" or "down_proj" ? "mlp" : "self_attn")}.{module}");
+
+    /// <summary>Norms stay in f32 whatever the products' precision.</summary>
+    internal static bool IsNorm(string name) => name.Contains("norm.", StringComparison.Ordinal);
+
+    /// <summary>Every weight of a model, in the order of the file.</summary>
+    internal static IEnumerable<string> Of(DecoderConfig config) => Layout(config).SelectMany(stored => stored.Parts);
+
+    /// <summary>Each tensor as it lies in memory, with the names of its rows, in order: what shares an input is one matrix.</summary>
+    internal static IEnumerable<(string Name, string[] Parts)> Layout(DecoderConfig config)
+    {
+        yield return Whole(Embedding);
+        if (config.LearnedPositions) yield return Whole(Positions);
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            var at = layer;
+            foreach (var norm in Norm(AttentionNorm(layer))) yield return norm;
+            foreach (var stored in Joined("qkv_proj", ["q_proj", "k_proj", "v_proj"], config.QueryKeyValueBias)) yield return stored;
+            if (config.QueryKeyNorm)
+            {
+                yield return Whole(HeadNorm(layer, 'q'));
+                yield return Whole(HeadNorm(layer, 'k'));
+            }
+            foreach (var stored in Joined("o_proj", ["o_proj"], config.OutputBias)) yield return stored;
+            foreach (var norm in Norm(MlpNorm(layer))) yield return norm;
+            foreach (var stored in Joined("gate_up_proj", config.Mlp == MlpKind.SwiGlu ? [Gate, "up_proj"] : ["up_proj"], config.MlpBias)) yield return stored;
+            foreach (var stored in Joined("down_proj", ["down_proj"], config.MlpBias)) yield return stored;
+
+            IEnumerable<(string, string[])> Joined(string name, string[] modules, bool bias)
+            {
+                string[] parts = [.. modules.Select(m => Projection(at, m))];
+                yield return (Projection(at, name), parts);
+                if (bias) yield return (Bias(Projection(at, name)), [.. parts.Select(Bias)]);
+            }
+        }
+        foreach (var norm in Norm(FinalNorm)) yield return norm;
+        if (!config.TiedHead) yield return Whole(Head);
+
+        IEnumerable<(string, string[])> Norm(string name)
+        {
+            yield return Whole(name);
+            if (config.Norm == NormKind.Layer) yield return Whole(Bias(name));
+        }
+
+        static (string, string[]) Whole(string name) => (name, [name]);
+    }
+}

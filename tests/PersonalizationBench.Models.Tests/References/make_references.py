@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""Tiny random checkpoints in Hugging Face's layout with the logits that they should give, in plain PyTorch.
+
+    make_references.py [FOLDER]     (default: this folder; one sub-folder per checkpoint)
+
+Each forward pass is written from the architecture's published description and the layout of its checkpoints, by itself, so
+that an error shared with the code under test is unlikely; transformers was not at hand. Beside config.json and
+model.safetensors each folder has reference.safetensors with input_ids [2, T] (int64) and logits [2, T, V] (float32).
+Kept files: made with PyTorch 1.13.1 (Debian 12), Python 3.11.
+"""
+
+import json
+import math
+import struct
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+VOCAB, T = 53, 13
+
+
+def save(path, tensors):
+    """safetensors: eight bytes of header length, JSON header, data."""
+    names = {torch.float32: "F32", torch.int64: "I64"}
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):
+        raw = tensor.contiguous().numpy().tobytes()
+        header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def matrix(*shape):
+    return torch.randn(*shape) * 0.3
+
+
+def norm_weight(size):
+    return 1 + 0.2 * torch.randn(size)
+
+
+def rms_norm(x, weight, eps):
+    return weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + eps))
+
+
+def rotate_half(x):
+    half = x.shape[-1] // 2
+    return torch.cat((-x[..., half:], x[..., :half]), dim=-1)
+
+
+def llama3_inverse(inverse, factor, low, high, original):
+    """As in Llama 3.1's reference code: by wavelength."""
+    out = []
+    for frequency in inverse.tolist():
+        wavelength = 2 * math.pi / frequency
+        if wavelength < original / high:
+            out.append(frequency)
+        elif wavelength > original / low:
+            out.append(frequency / factor)
+        else:
+            smooth = (original / wavelength - low) / (high - low)
+            out.append((1 - smooth) * frequency / factor + smooth * frequency)
+    return torch.tensor(out)
+
+
+def rotary(positions, inverse):
+    angles = torch.outer(positions.float(), inverse)
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def softmax_attention(q, k, v, mask):
+    """(B, H, T, d) each."""
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]) + mask
+    return scores.softmax(-1) @ v
+
+
+def causal(length, window=None):
+    i, j = torch.arange(length)[:, None], torch.arange(length)[None, :]
+    seen = (j <= i) & ((i - j < window) if window else torch.tensor(True))
+    return torch.where(seen, 0.0, float("-inf"))
+
+
+def llama_like(config, ids, head_norms=False, qkv_bias=False, output_bias=False, mlp_bias=False, window=None):
+    d, heads, kv = config["hidden_size"], config["num_attention_heads"], config["num_key_value_heads"]
+    width, hidden, eps = config.get("head_dim") or d // heads, config["intermediate_size"], config["rms_norm_eps"]
+    w = {"model.embed_tokens.weight": matrix(VOCAB, d), "model.norm.weight": norm_weight(d)}
+    for i in range(config["num_hidden_layers"]):
+        p = f"model.layers.{i}."
+        w[p + "input_layernorm.weight"], w[p + "post_attention_layernorm.weight"] = norm_weight(d), norm_weight(d)
+        for name, out, inp, bias in (
+            ("self_attn.q_proj", heads * width, d, qkv_bias), ("self_attn.k_proj", kv * width, d, qkv_bias), ("self_attn.v_proj", kv * width, d, qkv_bias),
+            ("self_attn.o_proj", d, heads * width, output_bias), ("mlp.gate_proj", hidden, d, mlp_bias), ("mlp.up_proj", hidden, d, mlp_bias), ("mlp.down_proj", d, hidden, mlp_bias),
+        ):
+            w[p + name + ".weight"] = matrix(out, inp)
+            if bias:
+                w[p + name + ".bias"] = matrix(out)
+        if head_norms:
+            w[p + "self_attn.q_norm.weight"], w[p + "self_attn.k_norm.weight"] = norm_weight(width), norm_weight(width)
+    if not config["tie_word_embeddings"]:
+        w["lm_head.weight"] = matrix(VOCAB, d)
+
+    inverse = 1.0 / config["rope_theta"] ** (torch.arange(0, width, 2).float() / width)
+    scaling = config.get("rope_scaling")
+    if scaling and scaling["rope_type"] == "llama3":
+        inverse = llama3_inverse(inverse, scaling["factor"], scaling["low_freq_factor"], scaling["high_freq_factor"], scaling["original_max_position_embeddings"])
+    elif scaling:
+        inverse = inverse / scaling["factor"]
+    cos, sin = rotary(torch.arange(ids.shape[1]), inverse)
+    linear = lambda x, name: F.linear(x, w[name + ".weight"], w.get(name + ".bias"))
+    x = w["model.embed_tokens.weight"][ids]
+    b, t = ids.shape
+    for i in range(config["num_hidden_layers"]):
+        p = f"model.layers.{i}."
+        h = rms_norm(x, w[p + "input_layernorm.weight"], eps)
+        q = linear(h, p + "self_attn.q_proj").view(b, t, heads, width)
+        k = linear(h, p + "self_attn.k_proj").view(b, t, kv, width)
+        v = linear(h, p + "self_attn.v_proj").view(b, t, kv, width).transpose(1, 2)
+        if head_norms:
+            q, k = rms_norm(q, w[p + "self_attn.q_norm.weight"], eps), rms_norm(k, w[p + "self_attn.k_norm.weight"], eps)
+        q, k = q.transpose(1, 2), k.transpose(1, 2)
+        q, k = q * cos + rotate_half(q) * sin, k * cos + rotate_half(k) * sin
+        k, v = k.repeat_interleave(heads // kv, 1), v.repeat_interleave(heads // kv, 1)
+        first = config.get("max_window_layers", 0)
+        y = softmax_attention(q, k, v, causal(t, window if i >= first else None))
+        x = x + linear(y.transpose(1, 2).reshape(b, t, heads * width), p + "self_attn.o_proj")
+        h = rms_norm(x, w[p + "post_attention_layernorm.weight"], eps)
+        x = x + linear(F.silu(linear(h, p + "mlp.gate_proj")) * linear(h, p + "mlp.up_proj"), p + "mlp.down_proj")
+    x = rms_norm(x, w["model.norm.weight"], eps)
+    return w, x @ w.get("lm_head.weight", w["model.embed_tokens.weight"]).t()
+
+
+def gpt2(config, ids):
+    d, heads, eps = config["n_embd"], config["n_head"], config["layer_norm_epsilon"]
+    w = {"transformer.wte.weight": matrix(VOCAB, d), "transformer.wpe.weight": matrix(config["n_positions"], d)}
+    for i in range(config["n_layer"]):
+        p = f"transformer.h.{i}."
+        for name in ("ln_1", "ln_2"):
+            w[p + name + ".weight"], w[p + name + ".bias"] = norm_weight(d), matrix(d)
+        for name, inp, out in (("attn.c_attn", d, 3 * d), ("attn.c_proj", d, d), ("mlp.c_fc", d, 4 * d), ("mlp.c_proj", 4 * d, d)):
+            w[p + name + ".weight"], w[p + name + ".bias"] = matrix(inp, out), matrix(out)
+        w[p + "attn.bias"] = torch.ones(config["n_positions"], config["n_positions"]).tril()[None, None]
+    w["transformer.ln_f.weight"], w["transformer.ln_f.bias"] = norm_weight(d), matrix(d)
+
+    conv = lambda x, name: x @ w[name + ".weight"] + w[name + ".bias"]
+    norm = lambda x, name: F.layer_norm(x, (d,), w[name + ".weight"], w[name + ".bias"], eps)
+    gelu_new = lambda x: 0.5 * x * (1.0 + torch.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x.pow(3.0))))
+    b, t = ids.shape
+    x = w["transformer.wte.weight"][ids] + w["transformer.wpe.weight"][torch.arange(t)]
+    for i in range(config["n_layer"]):
+        p = f"transformer.h.{i}."
+        q, k, v = (y.view(b, t, heads, d // heads).transpose(1, 2) for y in conv(norm(x, p + "ln_1"), p + "attn.c_attn").split(d, dim=2))
+        y = softmax_attention(q, k, v, causal(t))
+        x = x + conv(y.transpose(1, 2).reshape(b, t, d), p + "attn.c_proj")
+        x = x + conv(gelu_new(conv(norm(x, p + "ln_2"), p + "mlp.c_fc")), p + "mlp.c_proj")
+    return w, norm(x, "transformer.ln_f") @ w["transformer.wte.weight"].t()
+
+
+def gpt_neox(config, ids):
+    d, heads, hidden, eps = config["hidden_size"], config["num_attention_heads"], config["intermediate_size"], config["layer_norm_eps"]
+    width = d // heads
+    turning = int(width * config["rotary_pct"])
+    w = {"gpt_neox.embed_in.weight": matrix(VOCAB, d), "embed_out.weight": matrix(VOCAB, d)}
+    for i in range(config["num_hidden_layers"]):
+        p = f"gpt_neox.layers.{i}."
+        for name in ("input_layernorm", "post_attention_layernorm"):
+            w[p + name + ".weight"], w[p + name + ".bias"] = norm_weight(d), matrix(d)
+        for name, out, inp in (("attention.query_key_value", 3 * d, d), ("attention.dense", d, d), ("mlp.dense_h_to_4h", hidden, d), ("mlp.dense_4h_to_h", d, hidden)):
+            w[p + name + ".weight"], w[p + name + ".bias"] = matrix(out, inp), matrix(out)
+    w["gpt_neox.final_layer_norm.weight"], w["gpt_neox.final_layer_norm.bias"] = norm_weight(d), matrix(d)
+
+    inverse = 1.0 / config["rotary_emb_base"] ** (torch.arange(0, turning, 2).float() / turning)
+    cos, sin = rotary(torch.arange(ids.shape[1]), inverse)
+    linear = lambda x, name: F.linear(x, w[name + ".weight"], w[name + ".bias"])
+    norm = lambda x, name: F.layer_norm(x, (d,), w[name + ".weight"], w[name + ".bias"], eps)
+    turn = lambda x: torch.cat((x[..., :turning] * cos + rotate_half(x[..., :turning]) * sin, x[..., turning:]), -1)
+    b, t = ids.shape
+    x = w["gpt_neox.embed_in.weight"][ids]
+    for i in range(config["num_hidden_layers"]):
+        p = f"gpt_neox.layers.{i}."
+        qkv = linear(norm(x, p + "input_layernorm"), p + "attention.query_key_value").view(b, t, heads, 3 * width).transpose(1, 2)
+        q, k, v = qkv.chunk(3, dim=-1)
+        y = softmax_attention(turn(q), turn(k), v, causal(t)).transpose(1, 2).reshape(b, t, d)
+        attended = linear(y, p + "attention.dense")
+        mlp = lambda z: linear(F.gelu(linear(norm(z, p + "post_attention_layernorm"), p + "mlp.dense_h_to_4h")), p + "mlp.dense_4h_to_h")
+        x = x + attended + mlp(x) if config["use_parallel_residual"] else (x + attended) + mlp(x + attended)
+    return w, norm(x, "gpt_neox.final_layer_norm") @ w["embed_out.weight"].t()
+
+
+LLAMA = dict(
+    vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=24, max_position_embeddings=32,
+    rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=False, hidden_act="silu", torch_dtype="float32",
+)
+NEOX = dict(
+    model_type="gpt_neox", vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, max_position_embeddings=32,
+    hidden_act="gelu", rotary_pct=0.5, rotary_emb_base=10000, layer_norm_eps=1e-5, use_parallel_residual=True, tie_word_embeddings=False,
+)
+LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+REFERENCES = {
+    "llama": (dict(LLAMA, model_type="llama"), llama_like, {}),
+    "llama3": (dict(LLAMA, model_type="llama", tie_word_embeddings=True, rope_theta=500.0, rope_scaling=LLAMA3), llama_like, {}),
+    "llama-linear-biases": (
+        dict(LLAMA, model_type="llama", attention_bias=True, mlp_bias=True, rope_scaling=dict(rope_type="linear", factor=4.0)),
+        llama_like, dict(qkv_bias=True, output_bias=True, mlp_bias=True)),
+    "mistral": (dict(LLAMA, model_type="mistral", sliding_window=4), llama_like, dict(window=4)),
+    "qwen2": (
+        dict(LLAMA, model_type="qwen2", tie_word_embeddings=True, use_sliding_window=True, sliding_window=4, max_window_layers=1),
+        llama_like, dict(qkv_bias=True, window=4)),
+    "qwen3": (dict(LLAMA, model_type="qwen3", head_dim=8, attention_bias=False), llama_like, dict(head_norms=True)),
+    "gpt2": (
+        dict(model_type="gpt2", vocab_size=VOCAB, n_embd=16, n_layer=2, n_head=4, n_positions=24, activation_function="gelu_new", layer_norm_epsilon=1e-5),
+        gpt2, {}),
+    "gpt_neox": (NEOX, gpt_neox, {}),
+    "gpt_neox-sequential": (dict(NEOX, use_parallel_residual=False), gpt_neox, {}),
+}
+
+
+def main():
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    torch.set_num_threads(1)
+    for seed, (name, (config, forward, options)) in enumerate(REFERENCES.items()):
+        torch.manual_seed(seed)
+        ids = torch.randint(0, VOCAB, (2, T))
+        weights, logits = forward(config, ids, **options)
+        folder = root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        save(folder / "model.safetensors", weights)
+        save(folder / "reference.safetensors", {"input_ids": ids, "logits": logits})
+        print(f"{name}: logits {tuple(logits.shape)}, deviation {logits.std():.2f}")
+
+
+if __name__ == "__main__":
+    main()
