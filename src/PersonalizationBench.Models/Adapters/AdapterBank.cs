@@ -24,9 +24,9 @@ public sealed class AdapterBank : IDisposable
         (Config, Slots, Options, Modules, _device) = (config, slots, options, options.TargetModules ?? config.Projections, device);
         for (var layer = 0; layer < config.Layers; layer++)
         {
-            for (var projection = 0; projection < WeightNames.Projections.Count; projection++)
+            for (var projection = 0; projection < config.Projections.Count; projection++)
             {
-                var module = WeightNames.Projections[projection];
+                var module = config.Projections[projection];
                 if (!Modules.Contains(module)) continue;
                 var (output, input) = config.ProjectionShape(module);
                 _sites.Add(new AdapterSite(
@@ -138,7 +138,7 @@ public sealed class AdapterBank : IDisposable
         var index = tensor(slots.Select(s => (long)Math.Max(0, s)).ToArray()).to(torch.device(_device));
         // A row of the bare base takes part in the product with a B of zeros.
         var present = tensor(slots.Select(s => s < 0 ? 0f : 1f).ToArray()).view(-1, 1, 1).to(torch.device(_device));
-        var pairs = new (Tensor, Tensor)?[Config.Layers, WeightNames.Projections.Count];
+        var pairs = new (Tensor, Tensor)?[Config.Layers, Config.Projections.Count];
         foreach (var site in _sites)
             pairs[site.Layer, site.Projection] = (site.A.index_select(0, index).to(type), site.B.index_select(0, index).mul(present).to(type));
         return new AdapterRows(Config, Options.Scaling, pairs);
@@ -176,7 +176,7 @@ public sealed class AdapterBank : IDisposable
 }
 
 /// <summary>One adapted projection.</summary>
-/// <param name="Projection">Index into <see cref="WeightNames.Projections"/>.</param>
+/// <param name="Projection">Index into <see cref="DecoderConfig.Projections"/>.</param>
 /// <param name="Module">Such as <c>model.layers.0.self_attn.q_proj</c>.</param>
 /// <param name="A">[slots, r, in]</param>
 /// <param name="B">[slots, out, r]</param>

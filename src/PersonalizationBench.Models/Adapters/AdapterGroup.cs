@@ -8,11 +8,11 @@ namespace PersonalizationBench.Models;
 internal sealed class AdapterGroup : IDisposable
 {
     private readonly List<(AdapterSite Site, TrainedTensor A, TrainedTensor B)> _sites = [];
-    private readonly int _layers;
+    private readonly int _layers, _projections;
 
     public AdapterGroup(AdapterBank bank, IReadOnlyList<SlotLearner> learners, ScalarType type)
     {
-        (Learners, _layers) = (learners, bank.Config.Layers);
+        (Learners, _layers, _projections) = (learners, bank.Config.Layers, bank.Config.Projections.Count);
         using var scope = NewDisposeScope();
         using var off = no_grad();
         var slots = tensor(learners.Select(l => (long)l.Slot).ToArray()).to(bank.Sites[0].A.device);
@@ -30,7 +30,7 @@ internal sealed class AdapterGroup : IDisposable
     /// <summary>The first <paramref name="active"/> slots as leaves of a new graph, in the current dispose scope.</summary>
     public AdapterView View(int active)
     {
-        var pairs = new (Tensor, Tensor)?[_layers, WeightNames.Projections.Count];
+        var pairs = new (Tensor, Tensor)?[_layers, _projections];
         var tensors = new List<TrainedTensor>();
         foreach (var (site, a, b) in _sites)
         {

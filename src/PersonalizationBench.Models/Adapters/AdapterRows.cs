@@ -14,16 +14,22 @@ internal sealed class AdapterRows
 
     public AdapterRows(DecoderConfig config, double scaling, (Tensor A, Tensor B)?[,] pairs)
     {
-        (_joined, Scaling) = (new (Tensor, Tensor)?[config.Layers, WeightNames.Products.Count], scaling);
+        var products = config.Products;
+        (_joined, Scaling) = (new (Tensor, Tensor)?[config.Layers, products.Count], scaling);
         for (var layer = 0; layer < config.Layers; layer++)
-            for (var product = 0; product < WeightNames.Products.Count; product++)
-                _joined[layer, product] = Joined(config, layer, WeightNames.Products[product], pairs);
+        {
+            for (int product = 0, first = 0; product < products.Count; first += products[product++].Count)
+            {
+                var at = (Layer: layer, First: first);
+                _joined[layer, product] = Joined([.. products[product].Select((m, i) => (config.ProjectionShape(m).Output, pairs[at.Layer, at.First + i]))]);
+            }
+        }
     }
 
     /// <summary><c>y + s B A x</c>, group by group; y is used up.</summary>
     /// <param name="x">[N, in], rows of a group together.</param>
     /// <param name="y">[N, out], what the base makes of x.</param>
-    /// <param name="product">Index into <see cref="WeightNames.Products"/>.</param>
+    /// <param name="product">Index into <see cref="DecoderConfig.Products"/>.</param>
     public Tensor Add(Tensor x, Tensor y, int layer, int product) =>
         _joined[layer, product] is var (a, b) ? TorchExtras.LowRankAdd(y, x, a, b, Scaling) : y;
 
@@ -39,18 +45,15 @@ internal sealed class AdapterRows
 
     /// <summary>A of all projections one below the other, and their B as blocks on a diagonal, so that one product of a low rank
     /// serves projections that share their input; null where none is adapted.</summary>
-    private static (Tensor A, Tensor B)? Joined(DecoderConfig config, int layer, IReadOnlyList<int> projections, (Tensor A, Tensor B)?[,] pairs)
+    private static (Tensor A, Tensor B)? Joined(IReadOnlyList<(int Width, (Tensor A, Tensor B)? Pair)> projections)
     {
-        if (projections.Count == 1) return pairs[layer, projections[0]];
-        // A base without a gate has an up projection alone.
-        projections = [.. projections.Where(p => config.Projections.Contains(WeightNames.Projections[p]))];
-        var widths = projections.Select(p => (long)config.ProjectionShape(WeightNames.Projections[p]).Output).ToList();
+        if (projections.Count == 1) return projections[0].Pair;
         var (down, up) = (new List<Tensor>(), new List<Tensor>());
         for (var i = 0; i < projections.Count; i++)
         {
-            if (pairs[layer, projections[i]] is not var (a, b)) continue;
+            if (projections[i].Pair is not var (a, b)) continue;
             down.Add(a);
-            up.Add(nn.functional.pad(b, [0, 0, widths.Take(i).Sum(), widths.Skip(i + 1).Sum()]));
+            up.Add(nn.functional.pad(b, [0, 0, projections.Take(i).Sum(p => p.Width), projections.Skip(i + 1).Sum(p => p.Width)]));
         }
         return down.Count == 0 ? null : (cat(down, 1), cat(up, 2));
     }

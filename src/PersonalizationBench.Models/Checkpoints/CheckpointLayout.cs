@@ -16,7 +16,24 @@ internal static partial class CheckpointLayout
     {
         "gpt2" => Gpt2(config, names.Any(n => n.StartsWith("transformer.", StringComparison.Ordinal)) ? "transformer." : ""),
         "gpt_neox" => GptNeoX(config),
+        "mamba2" => config.Shapes().Select(s => Renamed(Saved(config, s.Name, s.Shape), s.Name)),
         _ => config.Shapes().Select(s => Same(s.Name, s.Name, s.Shape)),
+    };
+
+    /// <summary>A weight as its file has it; of a Llama the names here are the file's, and GPT-2 and GPT-NeoX are not written.</summary>
+    public static TensorData Saved(DecoderConfig config, TensorData weight)
+    {
+        var (name, shape) = Saved(config, weight.Name, weight.Shape);
+        return weight with { Name = name, Shape = shape };
+    }
+
+    private static (string Name, long[] Shape) Saved(DecoderConfig config, string name, long[] shape) => config.ModelType != "mamba2" ? (name, shape) : name.Split('.') switch
+    {
+        [.., "embed_tokens", "weight"] => ("backbone.embeddings.weight", shape),
+        ["model", "layers", var layer, "input_layernorm", "weight"] => ($"backbone.layers.{layer}.norm.weight", shape),
+        ["model", "norm", "weight"] => ("backbone.norm_f.weight", shape),
+        [.., "conv1d", "weight"] => (name, [shape[0], 1, shape[1]]),
+        _ => (name, shape),
     };
 
     /// <summary>Tensors without a say: a tied head's copy, rotary frequencies and causal masks that older versions saved.</summary>
@@ -25,6 +42,8 @@ internal static partial class CheckpointLayout
 
     [GeneratedRegex(@"(rotary_emb\.inv_freq|\battn\.(masked_)?bias|\battention\.(masked_)?bias)$")]
     private static partial Regex Buffer();
+
+    private static CheckpointTensor Renamed((string Name, long[] Shape) saved, string weight) => Same(saved.Name, weight, saved.Shape);
 
     private static CheckpointTensor Same(string name, string weight, long[] shape) => new(name, shape, values => [(weight, values)]);
 

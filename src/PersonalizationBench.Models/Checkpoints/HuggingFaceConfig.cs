@@ -1,17 +1,19 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Models.Checkpoints;
 
 /// <summary>
-/// Hugging Face's <c>config.json</c>: Llama (SmolLM2 among them), Mistral, Qwen2, Qwen2.5, Qwen3, GPT-2 and GPT-NeoX (Pythia).
+/// Hugging Face's <c>config.json</c>: Llama (SmolLM2 among them), Mistral, Qwen2, Qwen2.5, Qwen3, GPT-2, GPT-NeoX (Pythia) and
+/// Mamba-2.
 /// Every field that changes the result is honoured or refused by name; defaults are those of transformers 4.57.
 /// </summary>
-internal static class HuggingFaceConfig
+internal static partial class HuggingFaceConfig
 {
-    private static readonly string[] ModelTypes = ["llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox"];
+    private static readonly string[] ModelTypes = ["llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox", "mamba2"];
 
     /// <summary>Fields without a say in a forward pass in evaluation: names, numbers of special tokens, training, generation.</summary>
     private static readonly HashSet<string> Inert = [.. """
@@ -28,7 +30,7 @@ internal static class HuggingFaceConfig
         """.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)];
 
     /// <exception cref="PbenchException">Names <paramref name="source"/> and the field.</exception>
-    public static DecoderConfig Read(string text, string source) => StrictJson.Read(Encoding.UTF8.GetBytes(text), source, root =>
+    public static DecoderConfig Read(string text, string source) => StrictJson.Read(Encoding.UTF8.GetBytes(PythonInfinity().Replace(text, "1e999")), source, root =>
     {
         var fields = new ConfigFields(root, source);
         var type = fields.Text("model_type", "llama");
@@ -41,34 +43,67 @@ internal static class HuggingFaceConfig
         {
             "gpt2" => Gpt2(fields),
             "gpt_neox" => GptNeoX(fields),
+            "mamba2" => Mamba2(fields),
             _ => LlamaLike(fields, type),
         };
         fields.RequireNothingElse(Inert);
         return config.Validated(source);
     });
 
-    /// <summary>The text of the <c>config.json</c> of a Llama; ends with a line feed.</summary>
-    public static string Write(DecoderConfig config) => !config.IsPlainLlama
-        ? throw new PbenchException($"config.json: a {config.ModelType} is read here, not written; expected a plain Llama")
-        : new JsonObject
-        {
-            ["architectures"] = new JsonArray("LlamaForCausalLM"),
-            ["model_type"] = "llama",
-            ["vocab_size"] = config.VocabularySize,
-            ["hidden_size"] = config.Dimension,
-            ["num_hidden_layers"] = config.Layers,
-            ["num_attention_heads"] = config.Heads,
-            ["num_key_value_heads"] = config.KeyValueHeads,
-            ["intermediate_size"] = config.HiddenDimension,
-            ["max_position_embeddings"] = config.ContextLength,
-            ["rope_theta"] = config.RopeTheta,
-            ["rms_norm_eps"] = config.NormEpsilon,
-            ["tie_word_embeddings"] = config.TiedHead,
-            ["hidden_act"] = "silu",
-            ["attention_bias"] = false,
-            ["mlp_bias"] = false,
-            ["torch_dtype"] = "bfloat16",
-        }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
+    /// <summary>The text of the <c>config.json</c> of a Llama or a Mamba-2; ends with a line feed.</summary>
+    public static string Write(DecoderConfig config)
+    {
+        var json = config.StateSpace is { } state ? Mamba2(config, state) : config.IsPlainLlama ? Llama(config)
+            : throw new PbenchException($"config.json: a {config.ModelType} is read here, not written; expected a plain Llama or a Mamba-2");
+        return json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
+    }
+
+    private static JsonObject Llama(DecoderConfig config) => new()
+    {
+        ["architectures"] = new JsonArray("LlamaForCausalLM"),
+        ["model_type"] = "llama",
+        ["vocab_size"] = config.VocabularySize,
+        ["hidden_size"] = config.Dimension,
+        ["num_hidden_layers"] = config.Layers,
+        ["num_attention_heads"] = config.Heads,
+        ["num_key_value_heads"] = config.KeyValueHeads,
+        ["intermediate_size"] = config.HiddenDimension,
+        ["max_position_embeddings"] = config.ContextLength,
+        ["rope_theta"] = config.RopeTheta,
+        ["rms_norm_eps"] = config.NormEpsilon,
+        ["tie_word_embeddings"] = config.TiedHead,
+        ["hidden_act"] = "silu",
+        ["attention_bias"] = false,
+        ["mlp_bias"] = false,
+        ["torch_dtype"] = "bfloat16",
+    };
+
+    private static JsonObject Mamba2(DecoderConfig config, StateSpaceShape state) => new()
+    {
+        ["architectures"] = new JsonArray("Mamba2ForCausalLM"),
+        ["model_type"] = "mamba2",
+        ["vocab_size"] = config.VocabularySize,
+        ["hidden_size"] = config.Dimension,
+        ["num_hidden_layers"] = config.Layers,
+        ["num_heads"] = state.Heads,
+        ["head_dim"] = state.HeadDimension,
+        ["state_size"] = state.StateSize,
+        ["n_groups"] = state.Groups,
+        ["conv_kernel"] = state.ConvolutionWidth,
+        ["chunk_size"] = state.ChunkSize,
+        ["expand"] = (double)state.Inner / config.Dimension,
+        ["use_conv_bias"] = state.ConvolutionBias,
+        ["use_bias"] = false,
+        ["hidden_act"] = "silu",
+        ["layer_norm_epsilon"] = config.NormEpsilon,
+        ["max_position_embeddings"] = config.ContextLength,
+        ["tie_word_embeddings"] = config.TiedHead,
+        ["torch_dtype"] = "bfloat16",
+    };
+
+    /// <summary>What Python writes for infinity, which JSON does not have.</summary>
+    [GeneratedRegex(@"(?<=[\[,:]\s*)""?Infinity""?(?=\s*[\],}])")]
+    private static partial Regex PythonInfinity();
 
     private static DecoderConfig LlamaLike(ConfigFields fields, string type)
     {
@@ -134,6 +169,39 @@ internal static class HuggingFaceConfig
             OutputBias = bias,
             MlpBias = true,
             ParallelResidual = fields.Flag("use_parallel_residual", true),
+        };
+    }
+
+    /// <summary>A model without positions has no longest sequence: this one stands for it, unless the file names what it was trained on.</summary>
+    private const int Unbounded = 1 << 20;
+
+    private static DecoderConfig Mamba2(ConfigFields fields)
+    {
+        var (dimension, heads) = (fields.Int("hidden_size"), fields.Int("num_heads", 128));
+        fields.OneOf("hidden_act", "silu", ("silu", true), ("swish", true));
+        Demand(fields, "use_bias", false);
+        Demand(fields, "rms_norm", true);
+        // Steps are bounded by time_step_limit; time_step_min, _max, _floor and _rank are about their first values, the
+        // residual's type about precision alone.
+        foreach (var training in new[] { "time_step_min", "time_step_max", "time_step_floor", "time_step_rank", "time_step_init_scheme", "rescale_prenorm_residual", "residual_in_fp32" }) fields.Take(training);
+        var state = new StateSpaceShape(heads, fields.Int("head_dim", 64), fields.Int("state_size", 128), fields.Int("n_groups", 8), fields.Int("conv_kernel", 4), fields.Int("chunk_size", 256))
+        {
+            ConvolutionBias = fields.Flag("use_conv_bias", true),
+        };
+        if (fields.Number("expand", 2) * dimension != state.Inner)
+            throw new PbenchException(FormattableString.Invariant($"config.json: expand x hidden_size must be num_heads x head_dim = {state.Inner}"));
+        if (fields.Take("time_step_limit") is { } limit)
+        {
+            var bounds = limit.ValueKind == JsonValueKind.Array ? limit.EnumerateArray().Select(b => b.ValueKind == JsonValueKind.Number ? b.GetDouble() : double.NaN).ToArray() : [];
+            if (bounds.Length != 2 || bounds.Any(double.IsNaN)) throw fields.Error("time_step_limit", "[low, high]", limit);
+            state = state with { MinStep = bounds[0], MaxStep = bounds[1] };
+        }
+        return new DecoderConfig(
+            fields.Int("vocab_size"), dimension, fields.Int("num_hidden_layers"), 0, 0, 0, fields.Int("max_position_embeddings", Unbounded),
+            NormEpsilon: fields.Number("layer_norm_epsilon", 1e-5), TiedHead: fields.Flag("tie_word_embeddings", false))
+        {
+            ModelType = "mamba2",
+            StateSpace = state,
         };
     }
 

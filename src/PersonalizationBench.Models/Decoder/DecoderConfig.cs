@@ -26,8 +26,8 @@ public enum MlpKind
 }
 
 /// <summary>
-/// The shape of a decoder-only transformer: Llama (Touvron et al., 2023, arXiv:2307.09288) unless said otherwise by the
-/// properties that are not in the constructor, with which it is Mistral, Qwen, GPT-2 or GPT-NeoX.
+/// The shape of a decoder-only model: Llama (Touvron et al., 2023, arXiv:2307.09288) unless said otherwise by the
+/// properties that are not in the constructor, with which it is Mistral, Qwen, GPT-2, GPT-NeoX or Mamba-2.
 /// </summary>
 /// <param name="VocabularySize">Rows of the embedding.</param>
 /// <param name="Dimension">Width of the residual stream.</param>
@@ -89,8 +89,11 @@ public sealed record DecoderConfig(
 
     public int FirstWindowedLayer { get; init; }
 
+    /// <summary>Blocks are Mamba-2 mixers, without attention and without a second half; null: a transformer's.</summary>
+    public StateSpaceShape? StateSpace { get; init; }
+
     /// <summary>Channels of a head that turn.</summary>
-    public int RotaryDimension => LearnedPositions ? 0 : (int)(RotaryShare * HeadDimension);
+    public int RotaryDimension => LearnedPositions || StateSpace is not null ? 0 : (int)(RotaryShare * HeadDimension);
 
     /// <summary>Width of the queries of one token.</summary>
     public int QueryDimension => HeadDimension * Heads;
@@ -101,8 +104,12 @@ public sealed record DecoderConfig(
     /// <summary>Number of weights, tied ones once.</summary>
     public long Parameters => Shapes().Sum(s => s.Shape.Aggregate(1L, (a, b) => a * b));
 
-    /// <summary>The projections of a block that can be adapted: <see cref="WeightNames.Projections"/>, without the gate where there is none.</summary>
-    public IReadOnlyList<string> Projections => Mlp == MlpKind.SwiGlu ? WeightNames.Projections : [.. WeightNames.Projections.Where(m => m != WeightNames.Gate)];
+    /// <summary>The products of a block, each with the projections that share its input, in order.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> Products =>
+        StateSpace is not null ? WeightNames.StateSpaceProducts : Mlp == MlpKind.SwiGlu ? WeightNames.GatedProducts : WeightNames.PlainProducts;
+
+    /// <summary>The projections of a block that can be adapted, in the order of <see cref="Products"/>.</summary>
+    public IReadOnlyList<string> Projections => [.. Products.SelectMany(p => p)];
 
     /// <summary>Nothing but what the constructor says: what <see cref="Torch.FrozenLlama"/> can take.</summary>
     public bool IsPlainLlama => this with { ModelType = "llama", RopeScaling = null } == new DecoderConfig(
@@ -119,6 +126,10 @@ public sealed record DecoderConfig(
     {
         [.., "embed_tokens", "weight"] or ["lm_head", "weight"] => [VocabularySize, Dimension],
         [.., "embed_positions", "weight"] => [ContextLength, Dimension],
+        [.., "mixer", "norm", "weight"] when StateSpace is { } s => [s.Inner],
+        [.., "conv1d", "weight"] when StateSpace is { } s => [s.Mixed, s.ConvolutionWidth],
+        [.., "conv1d", "bias"] when StateSpace is { } s => [s.Mixed],
+        [.., "dt_bias" or "A_log" or "D"] when StateSpace is { } s => [s.Heads],
         [.., "input_layernorm" or "post_attention_layernorm" or "norm", "weight" or "bias"] => [Dimension],
         [.., "q_norm" or "k_norm", "weight"] => [HeadDimension],
         [.., var module, "weight"] when ProjectionShape(module) is var (output, input) => [output, input],
@@ -129,14 +140,19 @@ public sealed record DecoderConfig(
     /// <summary>(out, in) of a projection such as <c>q_proj</c>.</summary>
     public (int Output, int Input) ProjectionShape(string module) => module switch
     {
+        "in_proj" when StateSpace is { } s => (s.Projected, Dimension),
+        "out_proj" when StateSpace is { } s => (Dimension, s.Inner),
+        _ when StateSpace is not null => throw NoProjection(module),
         "q_proj" => (QueryDimension, Dimension),
         "o_proj" => (Dimension, QueryDimension),
         "k_proj" or "v_proj" => (KeyValueDimension, Dimension),
         WeightNames.Gate when Mlp == MlpKind.SwiGlu => (HiddenDimension, Dimension),
         "up_proj" => (HiddenDimension, Dimension),
         "down_proj" => (Dimension, HiddenDimension),
-        _ => throw new PbenchException($"'{module}' is not a projection of a {ModelType}; expected one of {string.Join(", ", Projections)}"),
+        _ => throw NoProjection(module),
     };
+
+    private PbenchException NoProjection(string module) => new($"'{module}' is not a projection of a {ModelType}; expected one of {string.Join(", ", Projections)}");
 
     /// <summary>Smaller of in and out for each projection: a rank above it is refused.</summary>
     public IReadOnlyDictionary<string, int> SmallestDimensions() =>
@@ -148,14 +164,25 @@ public sealed record DecoderConfig(
         Require(VocabularySize > 0, "vocab_size must be positive", VocabularySize);
         Require(Dimension > 0, "hidden_size must be positive", Dimension);
         Require(Layers > 0, "num_hidden_layers must be positive", Layers);
+        Require(ContextLength > 1, "max_position_embeddings must be at least 2", ContextLength);
+        Require(NormEpsilon > 0, "the norm's epsilon must be positive", NormEpsilon);
+        if (StateSpace is { } s)
+        {
+            Require(s.Heads > 0, "num_heads must be positive", s.Heads);
+            Require(s.HeadDimension > 0, "head_dim must be positive", s.HeadDimension);
+            Require(s.StateSize > 0, "state_size must be positive", s.StateSize);
+            Require(s.Groups > 0 && s.Heads % s.Groups == 0, $"n_groups must divide num_heads {s.Heads}", s.Groups);
+            Require(s.ConvolutionWidth > 1, "conv_kernel must be at least 2", s.ConvolutionWidth);
+            Require(s.ChunkSize > 0, "chunk_size must be positive", s.ChunkSize);
+            Require(s.MinStep >= 0 && s.MinStep <= s.MaxStep, "time_step_limit must be [low, high] with 0 <= low <= high", s.MinStep);
+            return this;
+        }
         Require(Heads > 0 && (Dimension % Heads == 0 || HeadDimension != Dimension / Heads), $"num_attention_heads must divide hidden_size {Dimension}", Heads);
         Require(HeadDimension > 0 && HeadDimension % 2 == 0, "the width of a head must be even and positive (rotary positions turn pairs)", HeadDimension);
         Require(RotaryShare is > 0 and <= 1 && RotaryDimension % 2 == 0, "rotary_pct must leave an even number of channels to turn, not more than a head has", RotaryShare);
         Require(KeyValueHeads > 0 && Heads % KeyValueHeads == 0, $"num_key_value_heads must divide num_attention_heads {Heads}", KeyValueHeads);
         Require(HiddenDimension > 0, "intermediate_size must be positive", HiddenDimension);
-        Require(ContextLength > 1, "max_position_embeddings must be at least 2", ContextLength);
         Require(RopeTheta > 0, "rope_theta must be positive", RopeTheta);
-        Require(NormEpsilon > 0, "the norm's epsilon must be positive", NormEpsilon);
         Require(SlidingWindow is null or > 0, "sliding_window must be positive", SlidingWindow ?? 0);
         return this;
 

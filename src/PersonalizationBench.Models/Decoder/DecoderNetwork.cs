@@ -9,47 +9,70 @@ namespace PersonalizationBench.Models;
 /// attention never looks from a real token.</summary>
 internal static class DecoderNetwork
 {
-    // Indices into WeightNames.Products.
-    private const int QueryKeyValue = 0, Output = 1, GateUp = 2, Down = 3;
+    // Indices into DecoderConfig.Products.
+    private const int Input = 0, Output = 1, GateUp = 2, Down = 3;
 
     /// <summary>Whole sequences from position 0.</summary>
     /// <param name="embedding">The embedding to look up in; differs from the head's copy in training.</param>
-    /// <param name="cache">Filled with the keys and values where given; one sequence a row then.</param>
+    /// <param name="cache">Filled where given; one sequence a row then.</param>
     /// <returns>Hidden states after the last norm, [B * T, d].</returns>
-    public static Tensor Forward(DecoderConfig config, DecoderParameters parameters, Tensor embedding, RotaryTable rotary, TokenRows tokens, AdapterRows? adapters, KvCache? cache = null)
+    public static Tensor Forward(DecoderConfig config, DecoderParameters parameters, Tensor embedding, RotaryTable rotary, TokenRows tokens, AdapterRows? adapters, DecoderCache? cache = null)
     {
-        var length = tokens.Ids.size(1);
-        var (cos, sin) = tokens.Positions is null ? rotary.Range(0, (int)length) : rotary.Row(tokens.Positions);
+        var (batch, length) = (tokens.Ids.size(0), tokens.Ids.size(1));
         var x = embedding.index_select(0, tokens.Ids.view(-1));
+        if (config.StateSpace is { } shape) return Run(config, parameters, x, adapters, States(shape));
         if (parameters.Positions is { } learned)
-            x = (x.view(tokens.Ids.size(0), length, -1) + (tokens.Positions is null ? learned.narrow(0, 0, length) : learned.index_select(0, tokens.Positions))).view(-1, config.Dimension);
-        return Run(config, parameters, x, tokens.Ids.size(0), adapters, cos, sin, (layer, q, k, v) =>
+            x = (x.view(batch, length, -1) + (tokens.Positions is null ? learned.narrow(0, 0, length) : learned.index_select(0, tokens.Positions))).view(-1, config.Dimension);
+        var (cos, sin) = tokens.Positions is null ? rotary.Range(0, (int)length) : rotary.Row(tokens.Positions);
+        return Run(config, parameters, x, adapters, (layer, block, projected) =>
         {
-            cache?.WriteStart(layer, k, v);
+            var (q, k, v) = Rotated(config, block, projected, batch, cos, sin);
+            cache?.Keys!.WriteStart(layer, k, v);
             return config.WindowOf(layer) is { } window && window < length
                 ? Kernels.Attention(q, k.transpose(1, 2), v.transpose(1, 2), tokens.Hidden(window))
                 : TorchExtras.CausalAttention(q, k, v, tokens.Lengths);
         });
+
+        Func<int, DecoderBlock, Tensor, Tensor> States(StateSpaceShape shape)
+        {
+            var mixer = new StateSpaceMixer(shape, config.NormEpsilon);
+            var rows = tokens.Lengths?.dim() == 2 ? new SpanRows(tokens.Lengths, length, x.device) : null;
+            var lengths = rows?.Lengths ?? tokens.Lengths?.data<long>().ToArray() ?? [.. Enumerable.Repeat(length, (int)batch)];
+            var longest = rows?.Longest ?? length;
+            var real = lengths.All(l => l == longest) ? null
+                : tensor([.. lengths.SelectMany(l => Enumerable.Range(0, (int)longest).Select(t => t < l ? 1f : 0f))]).view(lengths.Length, longest).to(x.device);
+            return (layer, block, projected) =>
+            {
+                var mixed = mixer.Whole(block.StateSpace!, rows?.ToRows(projected) ?? projected.view(batch, length, -1), real, lengths, cache?.States, layer);
+                return rows?.FromRows(mixed) ?? mixed;
+            };
+        }
     }
 
-    /// <summary>One further token per row, at a position of its own.</summary>
+    /// <summary>One further token per row.</summary>
     /// <param name="ids">[B, 1], int64</param>
     /// <param name="positions">Where each row's token stands.</param>
     /// <returns>Hidden states after the last norm, [B, d].</returns>
-    public static Tensor Decode(DecoderConfig config, DecoderParameters parameters, RotaryTable rotary, Tensor ids, long[] positions, AdapterRows? adapters, KvCache cache)
+    public static Tensor Decode(DecoderConfig config, DecoderParameters parameters, RotaryTable rotary, Tensor ids, long[] positions, AdapterRows? adapters, DecoderCache cache)
     {
+        var x = parameters.Embedding.index_select(0, ids.view(-1));
+        if (config.StateSpace is { } shape)
+        {
+            var mixer = new StateSpaceMixer(shape, config.NormEpsilon);
+            return Run(config, parameters, x, adapters, (layer, block, projected) => mixer.Next(block.StateSpace!, projected, cache.States!, layer));
+        }
         var span = (int)positions.Max() + 1;
         var position = tensor(positions).to(ids.device);
         var (cos, sin) = rotary.Of(position);
-        var places = cache.Places(positions);
+        var places = cache.Keys!.Places(positions);
         var (all, own) = (arange(span, ScalarType.Int64, ids.device).view(1, 1, 1, span), position.view(-1, 1, 1, 1));
         var later = all.gt(own);
-        var x = parameters.Embedding.index_select(0, ids.view(-1));
         if (parameters.Positions is { } learned) x += learned.index_select(0, position);
-        return Run(config, parameters, x, ids.size(0), adapters, cos, sin, (layer, q, k, v) =>
+        return Run(config, parameters, x, adapters, (layer, block, projected) =>
         {
-            cache.Write(layer, k, v, places);
-            var (keys, values) = cache.Read(layer, span);
+            var (q, k, v) = Rotated(config, block, projected, ids.size(0), cos, sin);
+            cache.Keys.Write(layer, k, v, places);
+            var (keys, values) = cache.Keys.Read(layer, span);
             var hidden = config.WindowOf(layer) is { } window && window < span ? later.logical_or(all.le(own - window)) : later;
             return Kernels.Attention(q, keys, values, hidden);
         });
@@ -58,23 +81,20 @@ internal static class DecoderNetwork
     /// <summary>Logits [N, V] of hidden states [N, d].</summary>
     public static Tensor Head(DecoderParameters parameters, Tensor hidden) => hidden.matmul(parameters.Head.t());
 
-    /// <param name="x">[B * T, d], embedded</param>
-    /// <param name="attend">From layer, query [B, T, H, d], key and value [B, T, K, d] to [B, T, H * d].</param>
-    private static Tensor Run(
-        DecoderConfig config, DecoderParameters parameters, Tensor x, long batch, AdapterRows? adapters, Tensor cos, Tensor sin,
-        Func<int, Tensor, Tensor, Tensor, Tensor> attend)
+    /// <param name="x">[N, d], embedded</param>
+    /// <param name="mix">What stands between a block's first two products: from layer, block and [N, in] to [..., out] with N rows.</param>
+    private static Tensor Run(DecoderConfig config, DecoderParameters parameters, Tensor x, AdapterRows? adapters, Func<int, DecoderBlock, Tensor, Tensor> mix)
     {
-        x = x.to(parameters.Blocks[0].Down.Weight.dtype);
+        x = x.to(parameters.Embedding.dtype);
         for (var layer = 0; layer < config.Layers; layer++)
         {
             var block = parameters.Blocks[layer];
             var input = x;
-            var (q, k, v) = Rotated(config, block, Project(Kernels.Norm(config, x, block.AttentionNorm), block.QueryKeyValue, layer, QueryKeyValue), batch, cos, sin);
-            x = x.add(Project(attend(layer, q, k, v).view(-1, config.QueryDimension), block.Output, layer, Output));
-
-            var normed = Kernels.Norm(config, config.ParallelResidual ? input : x, block.MlpNorm);
-            var gated = Activated(config.Mlp, Project(normed, block.GateUp, layer, GateUp));
-            x = x.add(Project(gated, block.Down, layer, Down));
+            var mixed = mix(layer, block, Project(Kernels.Norm(config, x, block.MixerNorm), block.Input, layer, Input));
+            x = x.add(Project(mixed.reshape(x.size(0), -1), block.Output, layer, Output));
+            if (block.Mlp is not { } mlp) continue;
+            var normed = Kernels.Norm(config, config.ParallelResidual ? input : x, mlp.Norm);
+            x = x.add(Project(Activated(config.Mlp, Project(normed, mlp.GateUp, layer, GateUp)), mlp.Down, layer, Down));
         }
         return Kernels.Norm(config, x, parameters.FinalNorm);
 
@@ -98,10 +118,10 @@ internal static class DecoderNetwork
         var (heads, keyHeads, width) = (config.Heads, config.KeyValueHeads, config.HeadDimension);
         var split = projected.view(batch, -1, heads + 2 * keyHeads, width).split([heads + keyHeads, keyHeads], 2L);
         var turning = split[0];
-        if (block is { QueryNorm: { } queryNorm, KeyNorm: { } keyNorm })
+        if (block.HeadNorms is { } norms)
         {
             var apart = turning.split([heads, keyHeads], 2L);
-            turning = cat([TorchExtras.RmsNorm(apart[0], queryNorm, config.NormEpsilon), TorchExtras.RmsNorm(apart[1], keyNorm, config.NormEpsilon)], 2);
+            turning = cat([TorchExtras.RmsNorm(apart[0], norms.Query, config.NormEpsilon), TorchExtras.RmsNorm(apart[1], norms.Key, config.NormEpsilon)], 2);
         }
         var turned = Turned(turning).split([heads, keyHeads], 2L);
         return (turned[0], turned[1], split[1]);

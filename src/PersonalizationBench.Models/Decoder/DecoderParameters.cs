@@ -32,11 +32,21 @@ internal sealed class DecoderParameters : IDisposable
         Head = _views[config.TiedHead ? WeightNames.Embedding : WeightNames.Head];
         var at = _stored.ToDictionary(s => s.Name, s => s.Tensor);
         FinalNorm = Affine(WeightNames.FinalNorm);
-        Blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => new DecoderBlock(
-            Affine(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "qkv_proj")), Affine(WeightNames.Projection(layer, "o_proj")),
-            Affine(WeightNames.MlpNorm(layer)), Affine(WeightNames.Projection(layer, "gate_up_proj")), Affine(WeightNames.Projection(layer, "down_proj")),
-            at.GetValueOrDefault(WeightNames.HeadNorm(layer, 'q')), at.GetValueOrDefault(WeightNames.HeadNorm(layer, 'k'))))];
+        Blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => config.StateSpace is null ? Transformer(layer) : StateSpace(layer))];
 
+        DecoderBlock Transformer(int layer) => new(
+            Affine(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "qkv_proj")), Affine(WeightNames.Projection(layer, "o_proj")))
+        {
+            HeadNorms = config.QueryKeyNorm ? new HeadNorms(at[WeightNames.HeadNorm(layer, 'q')], at[WeightNames.HeadNorm(layer, 'k')]) : null,
+            Mlp = new MlpWeights(Affine(WeightNames.MlpNorm(layer)), Affine(WeightNames.Projection(layer, "gate_up_proj")), Affine(WeightNames.Projection(layer, "down_proj"))),
+        };
+        DecoderBlock StateSpace(int layer) => new(
+            Affine(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "in_proj")), Affine(WeightNames.Projection(layer, "out_proj")))
+        {
+            StateSpace = new StateSpaceWeights(
+                at[WeightNames.Mixer(layer, "conv1d.weight")], at.GetValueOrDefault(WeightNames.Mixer(layer, "conv1d.bias")),
+                at[WeightNames.Mixer(layer, "dt_bias")], at[WeightNames.Mixer(layer, "A_log")], at[WeightNames.Mixer(layer, "D")], at[WeightNames.Mixer(layer, "norm.weight")]),
+        };
         Affine Affine(string name) => new(at[name], at.GetValueOrDefault(WeightNames.Bias(name)));
     }
 
@@ -73,9 +83,32 @@ internal sealed class DecoderParameters : IDisposable
 /// <summary>A projection's or a norm's weight and, where it has one, its bias.</summary>
 internal readonly record struct Affine(Tensor Weight, Tensor? Bias);
 
-/// <summary>One block's tensors.</summary>
-/// <param name="QueryKeyValue">[q + 2 kv, d]: rows of q_proj, k_proj, v_proj.</param>
+/// <summary>One block's tensors: a mixer of tokens between two projections and, in a transformer, a second half.</summary>
+/// <param name="Input">[q + 2 kv, d]: rows of q_proj, k_proj, v_proj; or in_proj.</param>
+/// <param name="Output">[d, q]: o_proj; or out_proj.</param>
+internal sealed record DecoderBlock(Affine MixerNorm, Affine Input, Affine Output)
+{
+    /// <summary>Null where queries and keys are not normalised.</summary>
+    public HeadNorms? HeadNorms { get; init; }
+
+    /// <summary>Null in a state-space model.</summary>
+    public MlpWeights? Mlp { get; init; }
+
+    /// <summary>Null in a transformer.</summary>
+    public StateSpaceWeights? StateSpace { get; init; }
+}
+
+/// <summary>Of queries and keys, [width of a head] each.</summary>
+internal sealed record HeadNorms(Tensor Query, Tensor Key);
+
 /// <param name="GateUp">[2 f, d]: rows of gate_proj, up_proj; [f, d] where there is no gate.</param>
-/// <param name="QueryNorm">[width of a head]; null where queries are not normalised.</param>
-/// <param name="KeyNorm">As <paramref name="QueryNorm"/>.</param>
-internal sealed record DecoderBlock(Affine AttentionNorm, Affine QueryKeyValue, Affine Output, Affine MlpNorm, Affine GateUp, Affine Down, Tensor? QueryNorm, Tensor? KeyNorm);
+internal sealed record MlpWeights(Affine Norm, Affine GateUp, Affine Down);
+
+/// <summary>What a Mamba-2 mixer has beside its projections, f32.</summary>
+/// <param name="Convolution">[mixed, K]</param>
+/// <param name="ConvolutionBias">[mixed]</param>
+/// <param name="StepBias">[H]</param>
+/// <param name="LogDecay">[H], the logarithm of -A.</param>
+/// <param name="Skip">[H]</param>
+/// <param name="Norm">[inner]</param>
+internal sealed record StateSpaceWeights(Tensor Convolution, Tensor? ConvolutionBias, Tensor StepBias, Tensor LogDecay, Tensor Skip, Tensor Norm);

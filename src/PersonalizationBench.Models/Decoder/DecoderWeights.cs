@@ -83,7 +83,7 @@ public sealed class DecoderWeights : IDisposable
         var type = ComputePrecision.Choose(config, precision, device);
         using var off = no_grad();
         var inPlace = type == ScalarType.Float32 || keepMasters ? ScalarType.Float32 : type;
-        var filled = new DecoderParameters(config, (name, shape) => zeros(shape, WeightNames.IsNorm(name) ? ScalarType.Float32 : inPlace, torch.device(device)));
+        var filled = new DecoderParameters(config, (name, shape) => zeros(shape, WeightNames.StaysFloat32(name) ? ScalarType.Float32 : inPlace, torch.device(device)));
         foreach (var (name, values) in weights)
         {
             using var scope = NewDisposeScope();
@@ -135,13 +135,13 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>The weights as they stand, packed for training adapters on them; null where products are not bf16 or there is no fast way.</summary>
     public FrozenLlama? TryPack() => ComputeType != ScalarType.BFloat16 || !Config.IsPlainLlama ? null : FrozenLlama.TryPack(
         new LlamaShape(Config.Layers, Config.Heads, Config.KeyValueHeads, Config.HeadDimension, Config.HiddenDimension, Config.VocabularySize, Config.NormEpsilon),
-        [.. Compute.Blocks.SelectMany(b => new[] { b.AttentionNorm, b.QueryKeyValue, b.Output, b.MlpNorm, b.GateUp, b.Down }).Append(Compute.FinalNorm).Select(a => a.Weight), Compute.Head]);
+        [.. Compute.Blocks.SelectMany(b => new[] { b.MixerNorm, b.Input, b.Output, b.Mlp!.Norm, b.Mlp.GateUp, b.Mlp.Down }).Append(Compute.FinalNorm).Select(a => a.Weight), Compute.Head]);
 
     /// <summary>Master and copy of every stored tensor; norms, and all where products are f32, are one and the same.</summary>
     internal IEnumerable<(Tensor Master, Tensor Copy)> Pairs() => Masters.Stored.Zip(Compute.Stored, (m, c) => (m.Tensor, c.Tensor));
 
     /// <summary>The weights as a file holds them: the products' copies (norms f32), so that what was measured is what is saved.</summary>
-    public IEnumerable<TensorData> Export() => Names.Select(name => TensorConversion.ToData(name, Compute[name]));
+    public IEnumerable<TensorData> Export() => Names.Select(name => CheckpointLayout.Saved(Config, TensorConversion.ToData(name, Compute[name])));
 
     public void Dispose()
     {
@@ -165,7 +165,7 @@ public sealed class DecoderWeights : IDisposable
     {
         using var off = no_grad();
         var byName = Compute.Stored.ToDictionary(s => s.Name, s => s.Tensor);
-        return new DecoderParameters(Config, (name, _) => WeightNames.IsNorm(name) ? byName[name] : byName[name].to(ScalarType.Float32));
+        return new DecoderParameters(Config, (name, _) => WeightNames.StaysFloat32(name) ? byName[name] : byName[name].to(ScalarType.Float32));
     }
 
     private static DecoderParameters CopiesOf(DecoderConfig config, DecoderParameters masters, ScalarType type)
@@ -173,23 +173,36 @@ public sealed class DecoderWeights : IDisposable
         if (type == ScalarType.Float32) return masters;
         using var off = no_grad();
         var byName = masters.Stored.ToDictionary(s => s.Name, s => s.Tensor);
-        return new DecoderParameters(config, (name, _) => WeightNames.IsNorm(name) ? byName[name] : byName[name].to(type));
+        return new DecoderParameters(config, (name, _) => WeightNames.StaysFloat32(name) ? byName[name] : byName[name].to(type));
     }
 
     private static float[] Draw(DecoderConfig config, string name, long seed)
     {
-        var shape = config.Shapes().First(s => s.Name == name).Shape;
+        var shape = config.ShapeOf(name);
         var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
-        if (shape.Length == 1)
+        var random = DeterministicRandom.For(seed, name);
+        switch (name.Split('.')[^1])
         {
-            if (!name.EndsWith("bias", StringComparison.Ordinal)) Array.Fill(values, 1f);
-            return values;
+            // As Mamba-2 begins (Dao and Gu, 2024, the authors' code): A in [1, 16], steps from 0.001 to 0.1 before anything is read.
+            case "A_log": Fill(() => Math.Log(1 + 15 * random.NextDouble())); break;
+            case "dt_bias": Fill(() => InverseSoftplus(Math.Exp(Math.Log(1e-3) + random.NextDouble() * Math.Log(100)))); break;
+            case "bias": break;
+            case "weight" when name.EndsWith("conv1d.weight", StringComparison.Ordinal): Fill(() => (2 * random.NextDouble() - 1) / Math.Sqrt(shape[1])); break;
+            default:
+                if (shape.Length == 1) Array.Fill(values, 1f);
+                else Gaussian.Fill(values, IsResidual(name) ? 0.02 / Math.Sqrt((config.StateSpace is null ? 2.0 : 1.0) * config.Layers) : 0.02, random);
+                break;
         }
-        var deviation = 0.02;
-        if (name.EndsWith("o_proj.weight", StringComparison.Ordinal) || name.EndsWith("down_proj.weight", StringComparison.Ordinal))
-            deviation /= Math.Sqrt(2.0 * config.Layers);
-        Gaussian.Fill(values, deviation, DeterministicRandom.For(seed, name));
         return values;
+
+        void Fill(Func<double> draw)
+        {
+            for (var i = 0; i < values.Length; i++) values[i] = (float)draw();
+        }
+
+        static double InverseSoftplus(double y) => y + Math.Log(1 - Math.Exp(-y));
+
+        static bool IsResidual(string name) => new[] { "o_proj.weight", "down_proj.weight", "out_proj.weight" }.Any(end => name.EndsWith(end, StringComparison.Ordinal));
     }
 }
 

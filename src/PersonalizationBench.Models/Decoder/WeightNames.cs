@@ -10,11 +10,11 @@ public static class WeightNames
 
     internal const string Gate = "gate_proj";
 
-    /// <summary>The seven projections of a block, in the order of <c>model.safetensors</c> written here.</summary>
-    public static readonly IReadOnlyList<string> Projections = ["q_proj", "k_proj", "v_proj", "o_proj", Gate, "up_proj", "down_proj"];
+    private const string Input = "in_proj";
 
-    /// <summary>Which of them share their input and are computed as one product: q k v, o, gate up, down.</summary>
-    internal static readonly IReadOnlyList<IReadOnlyList<int>> Products = [[0, 1, 2], [3], [4, 5], [6]];
+    internal static readonly IReadOnlyList<IReadOnlyList<string>> GatedProducts = [["q_proj", "k_proj", "v_proj"], ["o_proj"], [Gate, "up_proj"], ["down_proj"]];
+    internal static readonly IReadOnlyList<IReadOnlyList<string>> PlainProducts = [["q_proj", "k_proj", "v_proj"], ["o_proj"], ["up_proj"], ["down_proj"]];
+    internal static readonly IReadOnlyList<IReadOnlyList<string>> StateSpaceProducts = [[Input], ["out_proj"]];
 
     public static string AttentionNorm(int layer) => FormattableString.Invariant($"model.layers.{layer}.input_layernorm.weight");
 
@@ -28,11 +28,15 @@ public static class WeightNames
     public static string Bias(string weight) => $"{weight[..^"weight".Length]}bias";
 
     /// <summary>Path of a projection's module, such as <c>model.layers.0.self_attn.q_proj</c>.</summary>
-    public static string Module(int layer, string module) =>
+    public static string Module(int layer, string module) => module is Input or "out_proj" ? Mixer(layer, module) :
         FormattableString.Invariant($"model.layers.{layer}.{(module is Gate or "up_proj" or "gate_up_proj" or "down_proj" ? "mlp" : "self_attn")}.{module}");
 
-    /// <summary>Norms stay in f32 whatever the products' precision.</summary>
-    internal static bool IsNorm(string name) => name.Contains("norm.", StringComparison.Ordinal);
+    /// <param name="what">Of a Mamba-2 mixer, such as <c>A_log</c>.</param>
+    public static string Mixer(int layer, string what) => FormattableString.Invariant($"backbone.layers.{layer}.mixer.{what}");
+
+    /// <summary>Norms, and what a state-space mixer has beside its products, stay in f32 whatever the products' precision.</summary>
+    internal static bool StaysFloat32(string name) =>
+        name.Contains("norm.", StringComparison.Ordinal) || (name.Contains(".mixer.", StringComparison.Ordinal) && !name.EndsWith("_proj.weight", StringComparison.Ordinal));
 
     /// <summary>Every weight of a model, in the order of the file.</summary>
     internal static IEnumerable<string> Of(DecoderConfig config) => Layout(config).SelectMany(stored => stored.Parts);
@@ -46,6 +50,14 @@ public static class WeightNames
         {
             var at = layer;
             foreach (var norm in Norm(AttentionNorm(layer))) yield return norm;
+            if (config.StateSpace is { } shape)
+            {
+                yield return Whole(Projection(layer, Input));
+                foreach (var name in shape.ConvolutionBias ? ["conv1d.weight", "conv1d.bias"] : new[] { "conv1d.weight" }) yield return Whole(Mixer(layer, name));
+                foreach (var name in new[] { "dt_bias", "A_log", "D", "norm.weight" }) yield return Whole(Mixer(layer, name));
+                yield return Whole(Projection(layer, "out_proj"));
+                continue;
+            }
             foreach (var stored in Joined("qkv_proj", ["q_proj", "k_proj", "v_proj"], config.QueryKeyValueBias)) yield return stored;
             if (config.QueryKeyNorm)
             {

@@ -15,11 +15,17 @@ public static class FlopCount
     public static double Head(DecoderConfig config) => 2.0 * config.VocabularySize * config.Dimension;
 
     /// <summary>One query that attends to <paramref name="span"/> positions, in all layers: scores and weighted sum.</summary>
-    public static double Attention(DecoderConfig config, double span) => 4.0 * config.Layers * config.QueryDimension * span;
+    private static double Attention(DecoderConfig config, double span) => 4.0 * config.Layers * config.QueryDimension * span;
 
-    /// <summary>A whole sequence from its start; the query at position t attends to t + 1 positions.</summary>
+    /// <summary>What one token takes between the projections: attention to <paramref name="span"/> positions, or a state written and
+    /// read (Mamba-2: three products of the state's size), whatever came before.</summary>
+    public static double Mixing(DecoderConfig config, double span) =>
+        config.StateSpace is { } s ? 6.0 * config.Layers * s.Inner * s.StateSize : Attention(config, span);
+
+    /// <summary>A whole sequence from its start; the query at position t attends to t + 1 positions. A state-space model's is
+    /// counted as the recurrence, of which the chunked form does more.</summary>
     public static double Sequence(DecoderConfig config, int length) =>
-        length * Projections(config) + Attention(config, length * (length + 1.0) / 2);
+        length * Projections(config) + (config.StateSpace is null ? Attention(config, length * (length + 1.0) / 2) : length * Mixing(config, 1));
 
     /// <summary>A token through the low-rank products of an adapter.</summary>
     public static double Adapter(DecoderConfig config, LoraOptions options) =>

@@ -18,7 +18,7 @@ internal sealed record InferenceModel(DecoderWeights Weights, RotaryTable Rotary
     public double FlopsPerAdaptedToken => Adapters is null ? 0 : FlopCount.Adapter(Config, Adapters.Options);
 }
 
-/// <summary>Greedy continuation of many prompts with a key-value cache, in batches of similar length.</summary>
+/// <summary>Greedy continuation of many prompts with a cache, in batches of similar length.</summary>
 internal static class GreedyGenerator
 {
     /// <summary>Bounds of a batch: rows x longest prompt, and bytes of its cache.</summary>
@@ -29,7 +29,6 @@ internal static class GreedyGenerator
     {
         for (var i = 0; i < requests.Count; i++) Check(model.Config, requests[i], i);
         var results = new Generation[requests.Count];
-        var perToken = KvCache.BytesPerToken(model.Config, model.Weights.ComputeType);
         foreach (var batch in LengthBatches.Of(requests.Select(r => r.Tokens.Length).ToList(), Fits))
         {
             cancellation.ThrowIfCancellationRequested();
@@ -41,7 +40,7 @@ internal static class GreedyGenerator
         {
             var longest = members.Max(m => requests[m].Tokens.Length);
             var capacity = longest + members.Max(m => requests[m].MaxNewTokens);
-            return members.Count <= MaxBatchRows && (long)members.Count * longest <= MaxBatchTokens && members.Count * capacity * perToken <= MaxCacheBytes;
+            return members.Count <= MaxBatchRows && (long)members.Count * longest <= MaxBatchTokens && DecoderCache.BytesOf(model.Config, members.Count, capacity, model.Weights.ComputeType) <= MaxCacheBytes;
         }
     }
 
@@ -60,7 +59,7 @@ internal static class GreedyGenerator
         var clock = meter.Clock;
         var started = clock.GetTimestamp();
 
-        using var cache = new KvCache(config, rows.Count, capacity, weights.ComputeType, weights.Device);
+        using var cache = new DecoderCache(config, rows.Count, capacity, weights.ComputeType, weights.Device);
         meter.ObserveKvBytes(cache.Bytes);
         var next = FirstTokens();
         var live = rows.Select((r, i) => Accept(i, next[i])).ToArray();
@@ -84,7 +83,7 @@ internal static class GreedyGenerator
             for (var i = 0; i < rows.Count; i++)
             {
                 if (!live[i]) continue;
-                meter.AddFlops(FlopCount.Projections(config) + FlopCount.Attention(config, positions[i] + 1) + FlopCount.Head(config) + AdapterFlops(rows[i]));
+                meter.AddFlops(FlopCount.Projections(config) + FlopCount.Mixing(config, positions[i] + 1) + FlopCount.Head(config) + AdapterFlops(rows[i]));
                 next[i] = produced[i];
                 live[i] = Accept(i, produced[i]);
             }

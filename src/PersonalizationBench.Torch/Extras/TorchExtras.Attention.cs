@@ -33,7 +33,10 @@ public static partial class TorchExtras
 #endif
         using DisposeScope scope = NewDisposeScope();
         if (lengths?.dim() == 2)
-            return scope.MoveToOuter(OfSpans(query, key, value, lengths));
+        {
+            SpanRows rows = new(lengths, query.size(1), query.device);
+            return scope.MoveToOuter(rows.FromRows(Composed(rows.ToRows(query.squeeze(0)), rows.ToRows(key.squeeze(0)), rows.ToRows(value.squeeze(0)))).unsqueeze(0));
+        }
         Tensor attended = Composed(query, key, value);
         if (lengths is not null)
         {
@@ -42,31 +45,6 @@ public static partial class TorchExtras
             attended = attended.masked_fill(places >= lengths.to(query.device).view(-1, 1, 1), 0);
         }
         return scope.MoveToOuter(attended);
-    }
-
-    // Every sequence in a row of its own, and back.
-    private static Tensor OfSpans(Tensor query, Tensor key, Tensor value, Tensor spans)
-    {
-        long[] at = spans.data<long>().ToArray();
-        int count = at.Length / 2;
-        long length = query.size(1), longest = 0;
-        for (int s = 0; s < count; s++)
-            longest = Math.Max(longest, at[2 * s + 1]);
-        // A place beyond a sequence's end reads any token; a token of no sequence reads a row of zeros behind all others.
-        long[] from = new long[count * longest], back = new long[length];
-        Array.Fill(back, count * longest);
-        for (int s = 0; s < count; s++)
-            for (long t = 0; t < at[2 * s + 1]; t++)
-            {
-                from[s * longest + t] = at[2 * s] + t;
-                back[at[2 * s] + t] = s * longest + t;
-            }
-        Tensor places = tensor(from).to(query.device);
-        Tensor attended = Composed(Rows(query), Rows(key), Rows(value)).view(count * longest, -1);
-        Tensor none = zeros([1, attended.size(1)], attended.dtype, attended.device);
-        return cat([attended, none]).index_select(0, tensor(back).to(query.device)).unsqueeze(0);
-
-        Tensor Rows(Tensor x) => x.squeeze(0).index_select(0, places).view(count, longest, x.size(2), x.size(3));
     }
 
     // [B, T, H * d]

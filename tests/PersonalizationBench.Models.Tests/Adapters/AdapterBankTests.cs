@@ -9,7 +9,7 @@ public sealed class AdapterBankTests
 {
     private static readonly LoraOptions Small = new() { Rank = 3, Alpha = 6 };
 
-    public static TheoryData<string[]> Targets => new(["q_proj", "v_proj"], ["k_proj", "o_proj"], ["gate_proj"], ["up_proj", "down_proj"], [.. WeightNames.Projections]);
+    public static TheoryData<string[]> Targets => new(["q_proj", "v_proj"], ["k_proj", "o_proj"], ["gate_proj"], ["up_proj", "down_proj"], [.. TinyModels.Grouped.Projections]);
 
     [Fact]
     public void A_new_adapter_leaves_the_base_as_it_is()

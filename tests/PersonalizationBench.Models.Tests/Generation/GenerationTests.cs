@@ -91,7 +91,7 @@ public sealed class GenerationTests
         var perToken = FlopCount.Projections(config);
         // Two products of d x d and d x kv each, three of d x f, two operations per multiply-add, in every layer.
         Assert.Equal(2.0 * 2 * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 48), perToken);
-        Assert.Equal(4 * perToken + FlopCount.Attention(config, 1 + 2 + 3 + 4) + 2 * FlopCount.Head(config), meter.Flops);
+        Assert.Equal(4 * perToken + FlopCount.Mixing(config, 1 + 2 + 3 + 4) + 2 * FlopCount.Head(config), meter.Flops);
         Assert.Equal((3L, 2L), (meter.PromptTokens, meter.GeneratedTokens));
         Assert.Equal((1, 1), (meter.FirstTokenSeconds.Count, meter.PerTokenSeconds.Count));
         Assert.Equal(5 * 2 * 2 * 16 * 4, meter.PeakKvBytes);

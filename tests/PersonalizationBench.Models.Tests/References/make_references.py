@@ -190,6 +190,47 @@ def gpt_neox(config, ids):
     return w, norm(x, "gpt_neox.final_layer_norm") @ w["embed_out.weight"].t()
 
 
+def mamba2(config, ids):
+    """The recurrence, token by token."""
+    d, heads, width, state, groups = config["hidden_size"], config["num_heads"], config["head_dim"], config["state_size"], config["n_groups"]
+    kernel, eps, inner = config["conv_kernel"], config["layer_norm_epsilon"], heads * width
+    mixed = inner + 2 * groups * state
+    low, high = config.get("time_step_limit", [0.0, float("inf")])
+    w = {"backbone.embeddings.weight": matrix(VOCAB, d), "backbone.norm_f.weight": norm_weight(d)}
+    if not config["tie_word_embeddings"]:
+        w["lm_head.weight"] = matrix(VOCAB, d)
+    for i in range(config["num_hidden_layers"]):
+        p = f"backbone.layers.{i}."
+        w[p + "norm.weight"] = norm_weight(d)
+        p += "mixer."
+        w[p + "in_proj.weight"], w[p + "out_proj.weight"] = matrix(inner + mixed + heads, d), matrix(d, inner)
+        w[p + "conv1d.weight"], w[p + "conv1d.bias"] = matrix(mixed, 1, kernel), matrix(mixed)
+        w[p + "dt_bias"], w[p + "A_log"], w[p + "D"], w[p + "norm.weight"] = matrix(heads), matrix(heads), norm_weight(heads), norm_weight(inner)
+
+    x = w["backbone.embeddings.weight"][ids]
+    b, t = ids.shape
+    for i in range(config["num_hidden_layers"]):
+        p = f"backbone.layers.{i}."
+        u = rms_norm(x, w[p + "norm.weight"], eps)
+        p += "mixer."
+        gate, xbc, dt = F.linear(u, w[p + "in_proj.weight"]).split([inner, mixed, heads], dim=-1)
+        xbc = F.silu(F.conv1d(xbc.transpose(1, 2), w[p + "conv1d.weight"], w[p + "conv1d.bias"], padding=kernel - 1, groups=mixed)[..., :t].transpose(1, 2))
+        values, write, read = xbc.split([inner, groups * state, groups * state], dim=-1)
+        dt = F.softplus(dt + w[p + "dt_bias"]).clamp(low, high)
+        a = -torch.exp(w[p + "A_log"])
+        h, ys = torch.zeros(b, heads, width, state), []
+        for s in range(t):
+            v = values[:, s].view(b, heads, width)
+            bs = write[:, s].view(b, groups, state).repeat_interleave(heads // groups, 1)
+            cs = read[:, s].view(b, groups, state).repeat_interleave(heads // groups, 1)
+            h = h * torch.exp(dt[:, s] * a)[..., None, None] + dt[:, s][..., None, None] * v[..., None] * bs[:, :, None, :]
+            ys.append(((h * cs[:, :, None, :]).sum(-1) + w[p + "D"][:, None] * v).reshape(b, inner))
+        y = rms_norm(torch.stack(ys, 1) * F.silu(gate), w[p + "norm.weight"], eps)
+        x = x + F.linear(y, w[p + "out_proj.weight"])
+    x = rms_norm(x, w["backbone.norm_f.weight"], eps)
+    return w, x @ w.get("lm_head.weight", w["backbone.embeddings.weight"]).t()
+
+
 LLAMA = dict(
     vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=24, max_position_embeddings=32,
     rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=False, hidden_act="silu", torch_dtype="float32",
@@ -199,6 +240,10 @@ NEOX = dict(
     hidden_act="gelu", rotary_pct=0.5, rotary_emb_base=10000, layer_norm_eps=1e-5, use_parallel_residual=True, tie_word_embeddings=False,
 )
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+MAMBA2 = dict(
+    model_type="mamba2", vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_heads=4, head_dim=8, state_size=6, n_groups=1, conv_kernel=4, expand=2,
+    chunk_size=4, layer_norm_epsilon=1e-5, tie_word_embeddings=True, hidden_act="silu", use_bias=False, use_conv_bias=True, rms_norm=True,
+)
 REFERENCES = {
     "llama": (dict(LLAMA, model_type="llama"), llama_like, {}),
     "llama3": (dict(LLAMA, model_type="llama", tie_word_embeddings=True, rope_theta=500.0, rope_scaling=LLAMA3), llama_like, {}),
@@ -215,6 +260,8 @@ REFERENCES = {
         gpt2, {}),
     "gpt_neox": (NEOX, gpt_neox, {}),
     "gpt_neox-sequential": (dict(NEOX, use_parallel_residual=False), gpt_neox, {}),
+    "mamba2": (MAMBA2, mamba2, {}),
+    "mamba2-groups": (dict(MAMBA2, n_groups=2, chunk_size=256, conv_kernel=3, time_step_limit=[0.3, 1.1], tie_word_embeddings=False), mamba2, {}),
 }
 
 

@@ -47,7 +47,7 @@ public sealed class FrozenLlamaTests
 
     private static (float[] Losses, List<Tensor> Gradients) Run(LoadedBase loaded, AdapterBank bank, TrainingBatch batch, ScalarType type, FrozenLlama? frozen)
     {
-        var pairs = new (Tensor, Tensor)?[Shape.Layers, WeightNames.Projections.Count];
+        var pairs = new (Tensor, Tensor)?[Shape.Layers, Shape.Projections.Count];
         var leaves = new List<Tensor>();
         foreach (var site in bank.Sites)
         {
