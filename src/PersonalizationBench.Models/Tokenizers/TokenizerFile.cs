@@ -1,17 +1,35 @@
+using System.Text.Json;
 using PersonalizationBench.Core;
+using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Models.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Models.Tokenizers;
 
 /// <summary>Loads whichever tokenizer a file holds.</summary>
 public static class TokenizerFile
 {
-    /// <summary><c>*.json</c> is our word tokenizer, <c>*.bin</c> llama2.c's; any other name is told by its first character.</summary>
+    /// <summary><c>*.json</c> is our word tokenizer or, where it has a <c>model</c>, Hugging Face's <c>tokenizer.json</c>;
+    /// <c>*.bin</c> is llama2.c's; any other name is told by its first character.</summary>
     public static ITokenizer Load(string path) => Path.GetExtension(path).ToLowerInvariant() switch
     {
-        ".json" => WordTokenizer.Load(path),
+        ".json" => LoadJson(path),
         ".bin" => Llama2cTokenizer.Load(path),
-        _ => BeginsLikeJson(path) ? WordTokenizer.Load(path) : Llama2cTokenizer.Load(path),
+        _ => BeginsLikeJson(path) ? LoadJson(path) : Llama2cTokenizer.Load(path),
     };
+
+    private static ITokenizer LoadJson(string path)
+    {
+        try
+        {
+            var bytes = File.ReadAllBytes(path);
+            var isHuggingFace = StrictJson.Read(bytes, path, root => root.TryGetProperty("model", out var model) && model.ValueKind == JsonValueKind.Object);
+            return isHuggingFace ? HuggingFaceTokenizer.Parse(bytes, path, SpecialTokenNames.LoadBeside(path)) : WordTokenizer.Parse(bytes, path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new PbenchException($"{path}: could not be read: {e.Message}", e);
+        }
+    }
 
     private static bool BeginsLikeJson(string path)
     {

@@ -174,7 +174,7 @@ public sealed class WordTokenizer : ITokenizer
                 case "type": type = StrictJson.String(property.Value, source, "type"); break;
                 case "version": version = StrictJson.Int(property.Value, source, "version"); break;
                 case "words": words = [.. StrictJson.Array(property.Value, source, "words").EnumerateArray().Select((word, i) => StrictJson.String(word, source, $"words[{i}]"))]; break;
-                default: throw new PbenchException($"{source}: unknown key '{property.Name}'; expected type, version and words{(property.Name == "model" ? " (this looks like a Hugging Face tokenizer, which is not read)" : "")}");
+                default: throw new PbenchException($"{source}: unknown key '{property.Name}'; expected type, version and words");
             }
         }
         if (type != TypeName) throw new PbenchException($"{source}: type: expected \"{TypeName}\", found {(type is null ? "none" : $"\"{type}\"")}");

@@ -21,9 +21,8 @@ public static class TextEncoding
     /// <summary>Ids of a text that follows another one.</summary>
     public static int[] Continuation(ITokenizer tokenizer, string text) => tokenizer switch
     {
-        Llama2cTokenizer llama => llama.EncodeContinuation(text),
         WordTokenizer => tokenizer.Encode(Unspaced(text)),
-        _ => tokenizer.Encode(text),
+        _ => tokenizer.EncodeContinuation(text),
     };
 
     /// <summary>A training text as sequences of at most <paramref name="maxTokens"/> read tokens (one more is predicted);
