@@ -119,7 +119,7 @@ public class WordTokenizerTests
     [InlineData("""{"version":1,"words":["\n"]}""", "found none")]
     [InlineData("""{"type":"PersonalizationBench.Word","version":1}""", "words: missing")]
     [InlineData("""{"type":"PersonalizationBench.Word","version":1,"words":["\n"],"more":1}""", "'more'")]
-    [InlineData("""{"model":{}}""", "Hugging Face")]
+    [InlineData("""{"model":{}}""", "'model'")]
     [InlineData("""{"type":"PersonalizationBench.Word","version":1,"words":["\n","\ud800"]}""", "not valid JSON")]
     [InlineData("""[]""", "object")]
     [InlineData("", "not valid JSON")]

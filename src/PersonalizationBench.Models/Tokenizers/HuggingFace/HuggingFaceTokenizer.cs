@@ -81,14 +81,17 @@ public sealed class HuggingFaceTokenizer : ITokenizer
 
     public int[] EncodeContinuation(string text) => Encode(text, Place.GoingOn);
 
-    public string Decode(ReadOnlySpan<int> ids)
+    public string Decode(ReadOnlySpan<int> ids) => Decode(ids, keepSpecial: false);
+
+    /// <param name="keepSpecial">True for a text that comes back with the special tokens that stood in it.</param>
+    public string Decode(ReadOnlySpan<int> ids, bool keepSpecial)
     {
         var tokens = new List<string>(ids.Length);
         foreach (var id in ids)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(id, nameof(ids));
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, _tokens.Length, nameof(ids));
-            if (!_special.Contains(id)) tokens.Add(_tokens[id]);
+            if (keepSpecial || !_special.Contains(id)) tokens.Add(_tokens[id]);
         }
         return string.Concat(_parts.Decoder(tokens));
     }

@@ -49,6 +49,7 @@ internal sealed record Template(IReadOnlyList<int> Before, IReadOnlyList<int> Af
                 if (!special.TryGetValue(id.String(), out var tokenIds)) throw id.Error($"'{id.String()}' is not one of special_tokens");
                 (texts == 0 ? before : after).AddRange(token.Done(tokenIds));
             }
+            else throw piece.Error("expected Sequence or SpecialToken");
             piece.Done(piece);
         }
         return texts == 1 ? new Template(before, after) : throw part.Error("single: expected the text A, once");

@@ -50,10 +50,11 @@ internal abstract class TokenModel(Dictionary<string, int> vocabulary)
     {
         var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
         var owners = new Dictionary<int, string>();
-        foreach (var property in StrictJson.Object(part.Element, part.Source, part.Path).EnumerateObject())
+        var path = part.Path.Length == 0 ? "vocabulary" : part.Path;
+        foreach (var property in StrictJson.Object(part.Element, part.Source, path).EnumerateObject())
         {
             if (property.Value.ValueKind != JsonValueKind.Number || !property.Value.TryGetInt32(out var id) || id < 0)
-                throw StrictJson.Unexpected(property.Value, part.Source, $"{part.Path}['{property.Name}']", "an id of at least 0");
+                throw StrictJson.Unexpected(property.Value, part.Source, $"{path}['{property.Name}']", "an id of at least 0");
             ref var owner = ref CollectionsMarshal.GetValueRefOrAddDefault(owners, id, out var taken);
             if (taken) throw part.Error($"'{property.Name}' has the id {id} of '{owner}'");
             owner = property.Name;
