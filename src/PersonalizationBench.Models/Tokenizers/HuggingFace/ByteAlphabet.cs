@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace PersonalizationBench.Models.Tokenizers.HuggingFace;
@@ -32,6 +33,7 @@ internal static class ByteAlphabet
     }
 
     /// <summary>Appends the characters of the text's UTF-8; returns how many.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Append(ReadOnlySpan<char> text, ArrayBufferWriter<char> buffer)
     {
         var into = buffer.GetSpan(3 * text.Length);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace PersonalizationBench.Models.Tokenizers.HuggingFace;
@@ -14,6 +15,7 @@ internal static class Gpt2Scanner
     private static readonly byte[] Classes = [.. Enumerable.Range(0, 0x10000).Select(c => char.IsSurrogate((char)c) ? Surrogate : ClassOf(CharUnicodeInfo.GetUnicodeCategory((char)c), char.IsWhiteSpace((char)c)))];
 
     /// <summary>Length of the first piece of a text that is not empty.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int NextLength(ReadOnlySpan<char> text)
     {
         if (text[0] == '\'' && ContractionLength(text) is > 0 and var contraction) return contraction;

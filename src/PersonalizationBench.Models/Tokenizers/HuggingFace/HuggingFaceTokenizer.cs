@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Text;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
@@ -109,6 +110,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         return ids.WrittenSpan.ToArray();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void EncodeBetween(string normalized, Place place, ArrayBufferWriter<int> ids)
     {
         foreach (var (start, end, token) in _inNormalized.Split(normalized))

@@ -30,6 +30,9 @@ internal sealed class JsonPart(JsonElement element, string source, string path)
         return element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? new JsonPart(value, source, path.Length == 0 ? key : $"{path}.{key}") : null;
     }
 
+    /// <summary>Whether a key is there, which does not count as asking for it.</summary>
+    public bool Has(string key) => StrictJson.Object(element, source, path).TryGetProperty(key, out _);
+
     public JsonPart Required(string key) => Optional(key) ?? throw Error($"{key} is missing");
 
     public string String() => StrictJson.String(element, source, path);
@@ -76,9 +79,10 @@ internal sealed class JsonPart(JsonElement element, string source, string path)
     }
 
     /// <summary>The <c>type</c> of this object, which has to be one of <paramref name="known"/>'s keys; what is behind that key reads the rest.</summary>
-    public T ReadByType<T>(IReadOnlyDictionary<string, Func<JsonPart, T>> known)
+    /// <param name="untyped">The type of an object that gives none; null where it has to give one.</param>
+    public T ReadByType<T>(IReadOnlyDictionary<string, Func<JsonPart, T>> known, string? untyped = null)
     {
-        var type = Required("type").String();
+        var type = Optional("type")?.String() ?? untyped ?? throw Error("type is missing");
         if (!known.TryGetValue(type, out var read)) throw Error($"type '{type}' is not read; expected {string.Join(", ", known.Keys.Order(StringComparer.Ordinal))}");
         return Done(read(this));
     }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace PersonalizationBench.Models.Tokenizers.HuggingFace;
@@ -63,23 +64,27 @@ internal static class PreTokenizers
     /// <summary>Every byte of UTF-8 spelt as a character.</summary>
     /// <param name="prefix">Puts a space before every piece that begins with none.</param>
     /// <param name="split">Splits as GPT-2 does.</param>
-    public static PreTokenizer ByteLevel(bool prefix, bool split) => pieces =>
+    public static PreTokenizer ByteLevel(bool prefix, bool split) => pieces => SpellBytes(pieces, prefix, split);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // the first text is often the only long one, and would be read in an unoptimized tier
+    private static List<Piece> SpellBytes(List<Piece> pieces, bool prefix, bool split)
     {
-        var result = new List<(int Start, int Length, Place Place)>(pieces.Count);
-        var buffer = new ArrayBufferWriter<char>(Math.Max(16, pieces.Sum(p => p.Length)));
+        var length = pieces.Sum(p => p.Length);
+        var result = new List<(int Start, int Length, Place Place)>(split ? length / 4 + 1 : pieces.Count);
+        var buffer = new ArrayBufferWriter<char>(length + length / 8 + 16);
         foreach (var piece in pieces)
         {
             var text = piece.Span;
             if (prefix && piece.Place != Place.GoingOn && text[0] != ' ') text = $" {text}";
             for (var place = piece.Place; text.Length > 0; place = Place.Inside)
             {
-                var length = split ? Gpt2Scanner.NextLength(text) : text.Length;
+                var next = split ? Gpt2Scanner.NextLength(text) : text.Length;
                 var start = buffer.WrittenCount;
-                result.Add((start, ByteAlphabet.Append(text[..length], buffer), place));
-                text = text[length..];
+                result.Add((start, ByteAlphabet.Append(text[..next], buffer), place));
+                text = text[next..];
             }
         }
         var spelt = buffer.WrittenSpan.ToString();
         return result.ConvertAll(r => new Piece(spelt, r.Start, r.Length, r.Place));
-    };
+    }
 }

@@ -12,7 +12,7 @@ namespace PersonalizationBench.Models.Tokenizers.HuggingFace;
 /// <remarks>
 /// .NET matches UTF-16 units, so that <c>\p{L}</c> matches no letter beyond the basic plane. A text with such characters is
 /// therefore matched through a copy in which each of them is one unit of the same general category (a <b>stand-in</b>) that no
-/// known pattern names. What the two syntaxes read differently is refused by name: <c>\w</c>, <c>\b</c>, POSIX classes,
+/// known pattern names. What the two syntaxes read differently is refused by name: <c>\w</c>, <c>\b</c>, classes within classes,
 /// set operations, options other than <c>i</c>; what .NET cannot parse, too.
 /// </remarks>
 internal sealed class SplitPattern
@@ -24,6 +24,8 @@ internal sealed class SplitPattern
 
     // Rare characters, one per category; for the categories without one beyond ASCII in the basic plane there is none beyond it either.
     private static readonly ImmutableArray<char> StandIns = MakeStandIns();
+
+    private static readonly string[] KnownGroups = ["(?:", "(?i:", "(?i)", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
 
     private readonly string _pattern;
     private readonly bool _ignoresCase;
@@ -62,20 +64,28 @@ internal sealed class SplitPattern
 
     private static void RefuseWhatIsReadDifferently(string pattern, JsonPart part)
     {
+        var classBegins = -1;
         for (var i = 0; i < pattern.Length; i++)
         {
             var rest = pattern.AsSpan(i);
+            var inClass = classBegins >= 0;
             if (rest[0] == '\\' && rest.Length > 1)
             {
-                if ("wWbBhHRXKGZkgu".Contains(rest[1])) throw part.Error($"the regular expression's '{rest[..2]}' is not supported");
+                if ("wWbBhHRXKGZkg".Contains(rest[1])) Refuse(rest[..2]);
                 i++;
             }
-            else if (rest.StartsWith("[:") || rest.StartsWith("&&") || rest.StartsWith("-["))
-                throw part.Error($"the regular expression's '{rest[..2]}' (a POSIX class or a set operation) is not supported");
-            else if (rest.StartsWith("(?") && !rest.StartsWith("(?:") && !rest.StartsWith("(?i:") && !rest.StartsWith("(?i)") && !rest.StartsWith("(?=") && !rest.StartsWith("(?!")
-                && !rest.StartsWith("(?<=") && !rest.StartsWith("(?<!") && !rest.StartsWith("(?>"))
-                throw part.Error($"the regular expression's '{rest[..Math.Min(4, rest.Length)]}' is not supported");
+            else if (inClass && (rest[0] == '[' || rest.StartsWith("&&"))) Refuse(rest[..Math.Min(2, rest.Length)], " (a class within a class or a set operation)");
+            else if (inClass && rest[0] == ']')
+            {
+                if (pattern.AsSpan(classBegins, i - classBegins) is "[" or "[^") Refuse("[]", " (a class that begins with its end)");
+                classBegins = -1;
+            }
+            else if (!inClass && rest[0] == '[') classBegins = i;
+            else if (!inClass && rest.StartsWith("{,")) Refuse("{,");
+            else if (!inClass && rest.StartsWith("(?") && !KnownGroups.Any(g => pattern.AsSpan(i).StartsWith(g))) Refuse(rest[..Math.Min(4, rest.Length)]);
         }
+
+        void Refuse(ReadOnlySpan<char> what, string why = "") => throw part.Error($"the regular expression's '{what}'{why} is not supported");
     }
 
     /// <summary>Beginning and end of every match, in UTF-16 units. An empty match right after another one is none.</summary>

@@ -15,13 +15,17 @@ internal abstract class TokenModel(Dictionary<string, int> vocabulary)
     /// <param name="piece">Not empty, well-formed.</param>
     public abstract void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids);
 
-    /// <summary>Reads <c>model</c>; what is not known is refused by name.</summary>
-    public static TokenModel Read(JsonPart part) => part.ReadByType(new Dictionary<string, Func<JsonPart, TokenModel>>
+    private static readonly Dictionary<string, Func<JsonPart, TokenModel>> Known = new()
     {
         ["BPE"] = BpeModel.Read,
         ["Unigram"] = UnigramModel.Read,
         ["WordPiece"] = WordPieceModel.Read,
-    });
+    };
+
+    /// <summary>Reads <c>model</c>; what is not known is refused by name. The oldest files (GPT-2's, BERT's) give no type: it is
+    /// told by a key that only it has.</summary>
+    public static TokenModel Read(JsonPart part) => part.ReadByType(Known,
+        part.Has("merges") ? "BPE" : part.Has("unk_id") ? "Unigram" : part.Has("max_input_chars_per_word") ? "WordPiece" : null);
 
     protected bool TryFind(ReadOnlySpan<char> token, out int id) => _bySpan.TryGetValue(token, out id);
 

@@ -83,6 +83,17 @@ public class HuggingFaceTokenizerTests
         Assert.Equal(expected, TokenizerJson.Load(TokenizerJson.Bpe("\"a\":2,\"b\":3,\"c\":4,\"ab\":5,\"abc\":6", "\"a b\"", options)).Encode(text));
 
     [Fact]
+    public void TheOldestFilesGiveTheirModelNoType()
+    {
+        foreach (var json in new[] { TokenizerJson.Llama2, TokenizerJson.Unigram(), TokenizerJson.WordPiece })
+        {
+            var untyped = json.Replace("\"type\":\"BPE\",", "").Replace("\"type\":\"Unigram\",", "").Replace("\"type\":\"WordPiece\",\"unk", "\"unk");
+            Assert.NotEqual(json, untyped);
+            Assert.Equal(TokenizerJson.Load(json).Encode("unaff ab"), TokenizerJson.Load(untyped).Encode("unaff ab"));
+        }
+    }
+
+    [Fact]
     public void BpeMarksTheInsideOrTheEndOfWords()
     {
         var inside = TokenizerJson.Load(TokenizerJson.Bpe("\"a\":2,\"##b\":3,\"ab\":4,\"b\":5", "[\"a\",\"##b\"]", "\"continuing_subword_prefix\":\"##\","));
