@@ -29,6 +29,27 @@ public sealed class PretrainTests : IDisposable
         Assert.Equal([(2, 1), (2, 2), (2, 2)], corpora.Select(c => (c.MaxDocuments, c.StatementForms)));
     }
 
+    [Fact]
+    public async Task A_mamba2_is_trained_and_answers()
+    {
+        var file = _desk.Write("small.yaml", Small.Replace("heads: 2, kv_heads: 1, hidden: 32,", "architecture: mamba2, heads: 4, state: 8,", StringComparison.Ordinal));
+        Assert.Equal(0, await _desk.Run("pretrain", file));
+        using var loaded = new Models.BaseCatalog(_desk.Bench.BasesFolder, null).Load("small", Precision.Float32, "cpu");
+        Assert.Equal("mamba2", loaded.Info.Architecture);
+        Assert.Single(loaded.Generate([new GenerationRequest([loaded.Tokenizer.BeginOfText], 3)], CostMeter.Unread(), CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData("hidden: 32,", "", "model.hidden: hidden is missing")]
+    [InlineData("hidden: 32,", "hidden: 32, state: 4,", "model.state: state: a transformer has none")]
+    [InlineData("heads: 2, kv_heads: 1, hidden: 32,", "architecture: mamba2, heads: 5, state: 8,", "expected a divisor of expand x dimension = 32, not 5")]
+    [InlineData("heads: 2,", "architecture: mamba, heads: 2,", "expected transformer or mamba2")]
+    public async Task A_shape_that_cannot_be_is_refused(string right, string wrong, string message)
+    {
+        Assert.Equal(2, await _desk.Run("pretrain", _desk.Write("small.yaml", Small.Replace(right, wrong, StringComparison.Ordinal))));
+        Assert.Contains(message, _desk.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("base: small", "base: smal", "small.yaml:1: base: the base is called 'smal' and the file 'small'; expected one name")]
     [InlineData("statement_forms: 2", "statment_forms: 2", "small.yaml:9: unknown key 'statment_forms' in stages[1].corpus; did you mean 'statement_forms'?")]

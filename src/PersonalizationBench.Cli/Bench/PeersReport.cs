@@ -1,10 +1,7 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
-using PersonalizationBench.Core.Csv;
 
 namespace PersonalizationBench.Cli.Bench;
 
@@ -15,20 +12,7 @@ internal static class PeersReport
 
     public static void Write(string folder, IReadOnlyList<PeerRecord> records, JsonObject settings, DateTimeOffset started)
     {
-        var csv = Path.Combine(folder, Csv);
-        RecordCsv.WriteFile(csv, records);
-        var manifest = new JsonObject
-        {
-            ["schema"] = 1,
-            ["command"] = "pbench bench peers",
-            ["settings"] = settings,
-            ["started"] = started.UtcDateTime.ToString("s", CultureInfo.InvariantCulture) + "Z",
-            ["machine"] = new JsonObject { ["processor"] = Processor(), ["cores"] = Environment.ProcessorCount, ["system"] = RuntimeInformation.OSDescription },
-            ["dotnet"] = Environment.Version.ToString(),
-            ["libtorch"] = records[0].Libtorch,
-            ["files"] = new JsonObject { [Csv] = Digest.OfFile(csv) },
-        };
-        AtomicFile.WriteText(Path.Combine(folder, "manifest.json"), manifest.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        BenchFolder.Write(folder, Csv, records, "pbench bench peers", settings, started, records[0].Libtorch);
         AtomicFile.WriteText(Path.Combine(folder, "README.md"), Readme(records));
         AtomicFile.WriteText(Path.Combine(folder, "figures", "ratios.svg"), PeersFigure.Draw(records));
     }
@@ -37,7 +21,7 @@ internal static class PeersReport
     public static string Readme(IReadOnlyList<PeerRecord> records) => string.Create(CultureInfo.InvariantCulture, $"""
         # Peers
 
-        Made by `./bench bench peers` on {Processor()}, {Environment.ProcessorCount} cores.
+        Made by `./bench bench peers` on {BenchFolder.Processor()}, {Environment.ProcessorCount} cores.
         *Ratio* is the reference's time over ours, above 1 where ours is faster: the median over interleaved pairs and,
         in brackets, the smallest and largest; *goal* is the ratio that is wanted. *Losses* is their largest relative difference
         over the steps compared, and what is allowed; *first* that of the first step alone, before any rounding has gone through
@@ -95,12 +79,4 @@ internal static class PeersReport
         : "";
 
     private static string Bounded(double found, double allowed) => string.Create(CultureInfo.InvariantCulture, $"{found:0.0e-0} {(found <= allowed ? "<=" : "ABOVE")} {allowed:0e-0}");
-
-    /// <summary>The processor's name as Linux has it, else its architecture.</summary>
-    private static string Processor()
-    {
-        const string Path = "/proc/cpuinfo", Key = "model name";
-        var line = File.Exists(Path) ? File.ReadLines(Path).FirstOrDefault(l => l.StartsWith(Key, StringComparison.Ordinal)) : null;
-        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':') + 1)..].Trim();
-    }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
 
 namespace PersonalizationBench.Cli.Commands;
 
@@ -16,24 +17,34 @@ internal static class GenerateCommand
         var precision = new Option<Precision>("--precision") { Description = "auto, float32 or bfloat16", DefaultValueFactory = _ => Precision.Auto };
         var device = new Option<string>("--device") { Description = "auto, cpu or cuda", DefaultValueFactory = _ => "auto" };
         device.AcceptOnlyFromAmong("auto", "cpu", "cuda");
-        var command = new Command("generate", "Let a base go on from a text") { name, greedy, tokens, prompt, precision, device };
+        var adapter = new Option<string?>("--adapter") { Description = "A LoRA adapter's folder, as PEFT saves it, to put on the base" };
+        var command = new Command("generate", "Let a base go on from a text") { name, greedy, tokens, prompt, adapter, precision, device };
         command.SetAction((parse, cancellation) =>
         {
             if (!parse.GetValue(greedy)) throw new PbenchException("generate: expected --greedy: there is no sampling");
             if (parse.GetValue(tokens) < 1) throw new PbenchException($"--tokens: expected at least 1, found {parse.GetValue(tokens)}");
             using var loaded = bench.Bases.Load(parse.GetRequiredValue(name), parse.GetValue(precision), parse.GetRequiredValue(device));
-            Generate(bench, loaded, parse.GetRequiredValue(prompt), parse.GetValue(tokens), cancellation);
+            using var bank = parse.GetValue(adapter) is { } folder ? BankOf((LoadedBase)loaded, folder) : null;
+            using var inUse = bank is null ? null : ((LoadedBase)loaded).UseAdapters(bank);
+            Generate(bench, loaded, bank is null ? -1 : 0, parse.GetRequiredValue(prompt), parse.GetValue(tokens), cancellation);
             return Task.FromResult(0);
         });
         return command;
     }
 
+    private static AdapterBank BankOf(LoadedBase loaded, string folder)
+    {
+        var adapter = PeftAdapterFile.Load(folder);
+        adapter.RequireBase(loaded.Info.Digest, folder);
+        return AdapterBank.Of(loaded.Config, adapter, folder, loaded.Info.Device);
+    }
+
     /// <summary>Prints the prompt and what follows it, as it is: a line feed is added for a terminal only.</summary>
-    private static void Generate(Workbench bench, IBaseModel loaded, string prompt, int tokens, CancellationToken cancellation)
+    private static void Generate(Workbench bench, IBaseModel loaded, int slot, string prompt, int tokens, CancellationToken cancellation)
     {
         var tokenizer = loaded.Tokenizer;
         var read = TextEncoding.Prompt(tokenizer, prompt);
-        var request = new GenerationRequest(read, tokens) { StopIds = [tokenizer.BeginOfText, tokenizer.EndOfText] };
+        var request = new GenerationRequest(read, tokens, slot) { StopIds = [tokenizer.BeginOfText, tokenizer.EndOfText] };
         var generated = loaded.Generate([request], CostMeter.Unread(), cancellation)[0].Tokens;
         bench.Output.Write(tokenizer.Decode([.. read, .. generated]));
         if (bench.IsTerminal) bench.Output.WriteLine();

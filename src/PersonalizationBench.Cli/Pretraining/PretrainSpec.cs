@@ -60,26 +60,6 @@ public sealed record PretrainSpec
     }
 }
 
-/// <summary>The shape of a Llama; the vocabulary is the tokenizer's.</summary>
-public sealed record ModelSpec
-{
-    [Range(1, 1 << 16)] public required int Dimension { get; init; }
-    [Range(1, 1 << 10)] public required int Layers { get; init; }
-    [Range(1, 1 << 10)] public required int Heads { get; init; }
-
-    /// <summary>Default: as many as <see cref="Heads"/>.</summary>
-    [Range(1, 1 << 10)] public int? KvHeads { get; init; }
-
-    [Range(1, 1 << 18)] public required int Hidden { get; init; }
-    [Range(2, 1 << 20)] public required int Context { get; init; }
-    public double RopeTheta { get; init; } = 10000;
-
-    /// <summary>The output projection is the embedding.</summary>
-    public bool Tied { get; init; } = true;
-
-    public DecoderConfig ToConfig(int vocabulary) => new(vocabulary, Dimension, Layers, Heads, KvHeads ?? Heads, Hidden, Context, RopeTheta, TiedHead: Tied);
-}
-
 /// <summary>AdamW's settings.</summary>
 public sealed record OptimizerSpec
 {

@@ -80,18 +80,40 @@ public sealed class AdapterBank : IDisposable
         return new PeftAdapter(config, factors, trainedOn.Digest);
     }
 
-    /// <summary>Overwrites a slot. Throws <see cref="PbenchException"/> where rank, scaling, modules or shapes are not this bank's.</summary>
+    /// <summary>A bank of one slot that holds this adapter, whatever its ranks and scalings.</summary>
+    /// <param name="source">What errors call the adapter.</param>
+    public static AdapterBank Of(DecoderConfig config, PeftAdapter adapter, string source, string device = "cpu")
+    {
+        var modules = adapter.Modules.Select(m => m.Module.Split('.')[^1]).Distinct().ToList();
+        var rank = adapter.Modules.Max(m => adapter.Config.RankOf(m.Module));
+        var alpha = adapter.Config.UseRsLora ? adapter.Config.Scaling * Math.Sqrt(rank) : adapter.Config.Scaling * rank;
+        if (modules.FirstOrDefault(m => !config.Projections.Contains(m)) is { } unknown)
+            throw new PbenchException($"{source}: '{unknown}' is no projection of this base; expected some of {string.Join(", ", config.Projections)}");
+        var bank = new AdapterBank(config, 1, new LoraOptions { Rank = rank, Alpha = alpha, RankStabilised = adapter.Config.UseRsLora, TargetModules = modules }, device);
+        try
+        {
+            bank.Import(0, adapter, source);
+            return bank;
+        }
+        catch
+        {
+            bank.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Overwrites a slot. What the adapter leaves alone is as in the base; smaller ranks are filled with zeros, other scalings
+    /// folded into B. Throws <see cref="PbenchException"/> where a rank, a module or a shape is not this bank's.</summary>
     /// <param name="source">What errors call the adapter.</param>
     public void Import(int slot, PeftAdapter adapter, string source)
     {
         RequireSlot(slot);
-        if (adapter.Config.Rank != Options.Rank) throw new PbenchException($"{source}: expected rank {Options.Rank}, found {adapter.Config.Rank}");
-        if (Math.Abs(adapter.Config.Scaling - Options.Scaling) > 1e-12)
-            throw new PbenchException(FormattableString.Invariant($"{source}: expected scaling {Options.Scaling}, found {adapter.Config.Scaling}"));
         var byModule = adapter.Modules.ToDictionary(m => m.Module);
         foreach (var site in _sites)
         {
-            if (!byModule.Remove(site.Module, out var factors)) throw new PbenchException($"{source}: module '{site.Module}' is missing");
+            if (!byModule.Remove(site.Module, out var factors)) continue;
+            if (adapter.Config.RankOf(site.Module) > Options.Rank)
+                throw new PbenchException($"{source}: module '{site.Module}': expected a rank of at most {Options.Rank}, found {adapter.Config.RankOf(site.Module)}");
             if (factors.InFeatures != site.A.size(2) || factors.OutFeatures != site.B.size(1))
                 throw new PbenchException($"{source}: module '{site.Module}': expected {site.A.size(2)} in and {site.B.size(1)} out, found {factors.InFeatures} and {factors.OutFeatures}");
         }
@@ -101,9 +123,14 @@ public sealed class AdapterBank : IDisposable
         foreach (var site in _sites)
         {
             using var scope = NewDisposeScope();
-            var factors = adapter.Modules.First(m => m.Module == site.Module);
-            site.A.select(0, slot).copy_(tensor(factors.ASingles()).view(Options.Rank, -1));
-            site.B.select(0, slot).copy_(tensor(factors.BSingles()).view(-1, Options.Rank));
+            site.A.select(0, slot).zero_();
+            site.B.select(0, slot).zero_();
+            if (adapter.Modules.FirstOrDefault(m => m.Module == site.Module) is not { } factors) continue;
+            var (rank, share) = (adapter.Config.RankOf(site.Module), adapter.Config.ScalingOf(site.Module) / Options.Scaling);
+            site.A.select(0, slot).narrow(0, 0, rank).copy_(tensor(factors.ASingles()).view(rank, -1));
+            // Exact where the scaling is the bank's, up to rounding elsewhere.
+            var up = tensor(factors.BSingles()).view(-1, rank);
+            site.B.select(0, slot).narrow(1, 0, rank).copy_(Math.Abs(share - 1) < 1e-12 ? up : up.mul(share));
         }
     }
 

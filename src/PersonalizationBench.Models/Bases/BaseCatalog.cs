@@ -78,7 +78,7 @@ public sealed class BaseCatalog : IBaseCatalog
     {
         var tokenizer = BaseFolder.TokenizerPath(folder);
         return new BaseFiles(
-            [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), tokenizer],
+            [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), tokenizer, .. BaseFolder.BesideTokenizer(folder)],
             tokenizer,
             () => BaseFolder.ReadConfig(folder),
             (precision, device) => BaseFolder.ReadWeights(folder, precision, device));

@@ -39,6 +39,9 @@ internal static class BaseFolder
         TokenizerNames.Select(n => Path.Combine(folder, n)).FirstOrDefault(File.Exists)
         ?? throw new PbenchException($"{folder}: expected one of {string.Join(", ", TokenizerNames)}");
 
+    /// <summary>What else says how texts become tokens: which ones begin and end a text.</summary>
+    public static IEnumerable<string> BesideTokenizer(string folder) => new[] { Path.Combine(folder, "tokenizer_config.json") }.Where(File.Exists);
+
     public static BaseInfo InfoOf(string name, string digest, DecoderConfig config) =>
         new(name, config.ModelType, digest, config.Parameters, config.ContextLength, config.SmallestDimensions());
 

@@ -43,7 +43,7 @@ internal static partial class HuggingFaceConfig
         {
             "gpt2" => Gpt2(fields),
             "gpt_neox" => GptNeoX(fields),
-            "mamba2" => Mamba2(fields),
+            "mamba2" => Mamba2(fields, source),
             _ => LlamaLike(fields, type),
         };
         fields.RequireNothingElse(Inert);
@@ -78,7 +78,15 @@ internal static partial class HuggingFaceConfig
         ["torch_dtype"] = "bfloat16",
     };
 
-    private static JsonObject Mamba2(DecoderConfig config, StateSpaceShape state) => new()
+    private static JsonObject Mamba2(DecoderConfig config, StateSpaceShape state)
+    {
+        var json = Mamba2WithoutLimits(config, state);
+        // No bound is a very high one: JSON has no infinity.
+        if (state.MinStep > 0 || state.MaxStep is not null) json["time_step_limit"] = new JsonArray(state.MinStep, state.MaxStep ?? 1e30);
+        return json;
+    }
+
+    private static JsonObject Mamba2WithoutLimits(DecoderConfig config, StateSpaceShape state) => new()
     {
         ["architectures"] = new JsonArray("Mamba2ForCausalLM"),
         ["model_type"] = "mamba2",
@@ -175,7 +183,7 @@ internal static partial class HuggingFaceConfig
     /// <summary>A model without positions has no longest sequence: this one stands for it, unless the file names what it was trained on.</summary>
     private const int Unbounded = 1 << 20;
 
-    private static DecoderConfig Mamba2(ConfigFields fields)
+    private static DecoderConfig Mamba2(ConfigFields fields, string source)
     {
         var (dimension, heads) = (fields.Int("hidden_size"), fields.Int("num_heads", 128));
         fields.OneOf("hidden_act", "silu", ("silu", true), ("swish", true));
@@ -189,12 +197,12 @@ internal static partial class HuggingFaceConfig
             ConvolutionBias = fields.Flag("use_conv_bias", true),
         };
         if (fields.Number("expand", 2) * dimension != state.Inner)
-            throw new PbenchException(FormattableString.Invariant($"config.json: expand x hidden_size must be num_heads x head_dim = {state.Inner}"));
+            throw new PbenchException(FormattableString.Invariant($"{source}: expand x hidden_size must be num_heads x head_dim = {state.Inner}"));
         if (fields.Take("time_step_limit") is { } limit)
         {
             var bounds = limit.ValueKind == JsonValueKind.Array ? limit.EnumerateArray().Select(b => b.ValueKind == JsonValueKind.Number ? b.GetDouble() : double.NaN).ToArray() : [];
             if (bounds.Length != 2 || bounds.Any(double.IsNaN)) throw fields.Error("time_step_limit", "[low, high]", limit);
-            state = state with { MinStep = bounds[0], MaxStep = bounds[1] };
+            state = state with { MinStep = bounds[0], MaxStep = double.IsFinite(bounds[1]) ? bounds[1] : null };
         }
         return new DecoderConfig(
             fields.Int("vocab_size"), dimension, fields.Int("num_hidden_layers"), 0, 0, 0, fields.Int("max_position_embeddings", Unbounded),

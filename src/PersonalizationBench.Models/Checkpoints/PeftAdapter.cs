@@ -8,7 +8,7 @@ namespace PersonalizationBench.Models.Checkpoints;
 /// <summary>What an adapter's <c>adapter_config.json</c> says.</summary>
 /// <param name="Rank"><c>r</c>, at least 1.</param>
 /// <param name="Alpha"><c>lora_alpha</c>.</param>
-/// <param name="TargetModules">Last parts of the adapted modules' names, such as q_proj.</param>
+/// <param name="TargetModules">Names of the adapted modules, whole or their last parts, such as q_proj.</param>
 /// <param name="BaseModel"><c>base_model_name_or_path</c>.</param>
 public sealed record PeftAdapterConfig(int Rank, double Alpha, IReadOnlyList<string> TargetModules, string BaseModel)
 {
@@ -18,8 +18,32 @@ public sealed record PeftAdapterConfig(int Rank, double Alpha, IReadOnlyList<str
     /// <summary><c>use_rslora</c>: the update is scaled by alpha / sqrt(r) in place of alpha / r (Kalajdzievski, 2023).</summary>
     public bool UseRsLora { get; init; }
 
-    /// <summary>The factor s of W x + s B A x.</summary>
+    /// <summary><c>rank_pattern</c>: other ranks of the modules whose names end with one of these patterns (regular expressions), as PEFT matches them.</summary>
+    public IReadOnlyDictionary<string, int> RankPattern { get; init; } = new SortedDictionary<string, int>(StringComparer.Ordinal);
+
+    /// <summary><c>alpha_pattern</c>: the same of alpha.</summary>
+    public IReadOnlyDictionary<string, double> AlphaPattern { get; init; } = new SortedDictionary<string, double>(StringComparer.Ordinal);
+
+    public PeftAdapterConfig WithTargets(IReadOnlyList<string> modules) => new(Rank, Alpha, modules, BaseModel) { UseRsLora = UseRsLora, RankPattern = RankPattern, AlphaPattern = AlphaPattern };
+
+    /// <summary>The rank of one module.</summary>
+    public int RankOf(string module) => Match(RankPattern, module) is { } pattern ? RankPattern[pattern] : Rank;
+
+    /// <summary>The factor s of W x + s B A x in one module.</summary>
+    public double ScalingOf(string module)
+    {
+        var alpha = Match(AlphaPattern, module) is { } pattern ? AlphaPattern[pattern] : Alpha;
+        return UseRsLora ? alpha / Math.Sqrt(RankOf(module)) : alpha / RankOf(module);
+    }
+
+    /// <summary>The factor s where no pattern says otherwise.</summary>
     public double Scaling => UseRsLora ? Alpha / Math.Sqrt(Rank) : Alpha / Rank;
+
+    /// <summary>Whether <c>target_modules</c> names a module.</summary>
+    public bool Targets(string module) => TargetModules.Any(t => module == t || module.EndsWith("." + t, StringComparison.Ordinal));
+
+    private static string? Match<T>(IReadOnlyDictionary<string, T> patterns, string module) =>
+        patterns.Keys.FirstOrDefault(p => PeftPattern.Matches($@"^(?:.*\.)?(?:{p})\z", module));
 }
 
 /// <summary>The two factors of one adapted projection: W x + s B A x (Hu et al., 2021).</summary>
@@ -58,6 +82,8 @@ public sealed record PeftAdapter(PeftAdapterConfig Config, IReadOnlyList<LoraFac
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Text($"base {BaseDigest ?? "unknown"} rank {Config.Rank} alpha {Config.Alpha.ToString("R", CultureInfo.InvariantCulture)} rslora {Config.UseRsLora}");
+        foreach (var (pattern, rank) in Config.RankPattern) Text($"rank of {pattern} {rank}");
+        foreach (var (pattern, alpha) in Config.AlphaPattern) Text($"alpha of {pattern} {alpha.ToString("R", CultureInfo.InvariantCulture)}");
         foreach (var module in Modules)
         {
             Text($"{module.Module} {module.DType} {module.InFeatures} {module.OutFeatures}");

@@ -174,7 +174,7 @@ public sealed record DecoderConfig(
             Require(s.Groups > 0 && s.Heads % s.Groups == 0, $"n_groups must divide num_heads {s.Heads}", s.Groups);
             Require(s.ConvolutionWidth > 1, "conv_kernel must be at least 2", s.ConvolutionWidth);
             Require(s.ChunkSize > 0, "chunk_size must be positive", s.ChunkSize);
-            Require(s.MinStep >= 0 && s.MinStep <= s.MaxStep, "time_step_limit must be [low, high] with 0 <= low <= high", s.MinStep);
+            Require(s.MinStep >= 0 && s.MinStep <= (s.MaxStep ?? double.PositiveInfinity), "time_step_limit must be [low, high] with 0 <= low <= high", s.MinStep);
             return this;
         }
         Require(Heads > 0 && (Dimension % Heads == 0 || HeadDimension != Dimension / Heads), $"num_attention_heads must divide hidden_size {Dimension}", Heads);

@@ -53,7 +53,7 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, double epsilon)
     {
         var parts = projected.split([shape.Inner, shape.Mixed, shape.Heads], -1);
         var steps = nn.functional.softplus(parts[2].to(ScalarType.Float32) + weights.StepBias);
-        var bounded = shape.MinStep > 0 || double.IsFinite(shape.MaxStep) ? steps.clamp(shape.MinStep, shape.MaxStep) : steps;
+        var bounded = shape.MinStep > 0 || shape.MaxStep is not null ? steps.clamp(shape.MinStep, shape.MaxStep ?? double.PositiveInfinity) : steps;
         return (parts[0], parts[1], bounded);
     }
 

@@ -9,10 +9,10 @@ namespace PersonalizationBench.Models;
 /// <param name="ChunkSize">Tokens that are computed as one product in training; a matter of speed alone.</param>
 public sealed record StateSpaceShape(int Heads, int HeadDimension, int StateSize, int Groups = 1, int ConvolutionWidth = 4, int ChunkSize = 64)
 {
-    /// <summary>Bounds on the step size after its softplus.</summary>
+    /// <summary>Bounds on the step size after its softplus; null: no upper one.</summary>
     public double MinStep { get; init; }
 
-    public double MaxStep { get; init; } = double.PositiveInfinity;
+    public double? MaxStep { get; init; }
 
     /// <summary>The convolution has a bias.</summary>
     public bool ConvolutionBias { get; init; } = true;

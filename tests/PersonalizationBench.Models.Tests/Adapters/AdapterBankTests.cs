@@ -79,8 +79,8 @@ public sealed class AdapterBankTests
         using var queries = new AdapterBank(loaded.Config, 1, Small with { TargetModules = ["q_proj"] });
         using var values = new AdapterBank(loaded.Config, 1, Small with { TargetModules = ["v_proj"] });
         using var ranked = new AdapterBank(loaded.Config, 1, Small with { TargetModules = ["q_proj"], Rank = 2 });
-        Assert.Contains("v_proj' is missing", Message(() => values.Import(0, queries.Export(0, loaded.Info), "x")), StringComparison.Ordinal);
-        Assert.Contains("expected rank 2, found 3", Message(() => ranked.Import(0, queries.Export(0, loaded.Info), "x")), StringComparison.Ordinal);
+        Assert.Contains("q_proj' is not adapted here", Message(() => values.Import(0, queries.Export(0, loaded.Info), "x")), StringComparison.Ordinal);
+        Assert.Contains("expected a rank of at most 2, found 3", Message(() => ranked.Import(0, queries.Export(0, loaded.Info), "x")), StringComparison.Ordinal);
 
         static string Message(Action action) => Assert.Throws<PbenchException>(action).Message;
     }

@@ -20,6 +20,19 @@ public sealed class HuggingFaceConfigTests
     {
         var config = new DecoderConfig(100, 32, 2, 4, 2, 48, 64, RopeTheta: 500, NormEpsilon: 1e-5, TiedHead: true);
         Assert.Equal(config, Read(HuggingFaceConfig.Write(config)));
+        foreach (var (low, high) in new (double, double?)[] { (0, null), (0.1, 2.5) })
+        {
+            var state = new DecoderConfig(100, 32, 2, 0, 0, 0, 64) { ModelType = "mamba2", StateSpace = new StateSpaceShape(8, 8, 16, 2) { MinStep = low, MaxStep = high } };
+            Assert.Equal(state, Read(HuggingFaceConfig.Write(state)));
+        }
+    }
+
+    [Fact]
+    public void Pythons_infinity_is_read()
+    {
+        var text = HuggingFaceConfig.Write(new DecoderConfig(100, 32, 2, 0, 0, 0, 64) { ModelType = "mamba2", StateSpace = new StateSpaceShape(8, 8, 16) });
+        foreach (var limit in new[] { "[0.0, Infinity]", "[0.0, \"Infinity\"]" })
+            Assert.Null(Read(text.Replace("\"n_groups\"", $"\"time_step_limit\": {limit}, \"n_groups\"", StringComparison.Ordinal)).StateSpace!.MaxStep);
     }
 
     [Fact]

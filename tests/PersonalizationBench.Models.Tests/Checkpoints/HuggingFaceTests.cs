@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
 using TorchSharp;
@@ -85,6 +86,36 @@ public sealed class HuggingFaceTests
         Assert.True(trained.Losses[^1] < trained.Losses[0] - 0.2, $"{trained.Losses[0]} to {trained.Losses[^1]}");
     }
 
+    [Fact]
+    public void An_adapter_with_patterns_answers_as_the_merged_weights_do()
+    {
+        var folder = Path.Combine(Root, "llama", "adapter");
+        var adapter = PeftAdapterFile.Load(folder);
+        using var loaded = Load("llama");
+        using var bank = AdapterBank.Of(loaded.Config, adapter, folder);
+        var (rows, expected) = Reference(Path.Combine("llama", "adapter"));
+        Assert.All(expected.Zip(Logits(loaded, rows, bank.Rows([0, 0], torch.ScalarType.Float32))), p => Assert.Equal(p.First, p.Second, Tolerance));
+        Assert.Contains(expected.Zip(Logits(loaded, rows)), p => Math.Abs(p.First - p.Second) > 0.1);
+    }
+
+    [Fact]
+    public void An_adapter_with_patterns_saved_is_the_same_adapter()
+    {
+        var adapter = PeftAdapterFile.Load(Path.Combine(Root, "llama", "adapter"));
+        var folder = Directory.CreateTempSubdirectory("pbench-peft-").FullName;
+        try
+        {
+            PeftAdapterFile.Save(folder, adapter);
+            var again = PeftAdapterFile.Load(folder);
+            Assert.Equal(adapter.Digest(), again.Digest());
+            Assert.Equal(adapter.Modules.Select(m => adapter.Config.ScalingOf(m.Module)), again.Modules.Select(m => again.Config.ScalingOf(m.Module)));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Theory]
     [InlineData("llama")]
     [InlineData("gpt2")]
@@ -118,6 +149,39 @@ public sealed class HuggingFaceTests
                 Assert.Equal(TensorConversion.Singles(exact.Master(name).contiguous()).ToArray(), TensorConversion.Singles(weights.Master(name).contiguous()).ToArray());
         }
         Assert.Equal(6 * (weights.Config.Parameters - norms) + 4 * norms, weights.Bytes);
+    }
+
+    [Fact]
+    public void A_folder_with_its_tokenizer_is_a_base()
+    {
+        using var folder = new Folder("gpt2");
+        File.Copy(Path.Combine(Root, "gpt2", "config.json"), folder.File("config.json"));
+        Tokenizer(52);
+        using var loaded = new BaseCatalog("none", null).Load(folder.Path, Precision.Float32, "cpu");
+        Assert.Equal(("gpt2", 52), (loaded.Info.Architecture, loaded.Tokenizer.VocabularySize));
+        var generated = loaded.Generate([new GenerationRequest(TextEncoding.Prompt(loaded.Tokenizer, "AB"), 4)], CostMeter.Unread(), CancellationToken.None)[0];
+        Assert.Equal(4, generated.Tokens.Length);
+
+        var digest = loaded.Info.Digest;
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{ "bos_token": "A" }""");
+        Assert.NotEqual(digest, new BaseCatalog("none", null).Describe(folder.Path).Digest); // a text begins otherwise: another base
+        Tokenizer(60);
+        Assert.Contains("60 tokens do not fit the base's vocabulary of 53", Assert.Throws<PbenchException>(() => new BaseCatalog("none", null).Load(folder.Path, Precision.Float32, "cpu")).Message, StringComparison.Ordinal);
+
+        // One letter a token, but for the beginning and the end of a text.
+        void Tokenizer(int size)
+        {
+            var vocabulary = new JsonObject { ["<s>"] = 0, ["</s>"] = 1 };
+            for (var i = 2; i < size; i++) vocabulary[((char)('A' + i - 2)).ToString()] = i;
+            File.WriteAllText(folder.File("tokenizer.json"), new JsonObject
+            {
+                ["version"] = "1.0",
+                ["added_tokens"] = new JsonArray(Special(0, "<s>"), Special(1, "</s>")),
+                ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray() },
+            }.ToJsonString());
+        }
+
+        static JsonObject Special(int id, string content) => new() { ["id"] = id, ["content"] = content, ["special"] = true };
     }
 
     [Fact]
@@ -171,12 +235,12 @@ public sealed class HuggingFaceTests
         return ([.. ids.Select(i => (int)i).Chunk(length)], file.ReadSingles("logits"));
     }
 
-    private static float[] Logits(LoadedBase loaded, int[][] rows)
+    private static float[] Logits(LoadedBase loaded, int[][] rows, AdapterRows? adapters = null)
     {
         using var scope = NewDisposeScope();
         using var off = no_grad();
         var ids = Batches.Padded(rows, rows.Max(r => r.Length), "cpu");
-        var hidden = DecoderNetwork.Forward(loaded.Config, loaded.Weights.Compute, loaded.Weights.Compute.Embedding, loaded.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Length))), null);
+        var hidden = DecoderNetwork.Forward(loaded.Config, loaded.Weights.Compute, loaded.Weights.Compute.Embedding, loaded.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Length))), adapters);
         return TensorConversion.Singles(DecoderNetwork.Head(loaded.Weights.Compute, hidden)).ToArray();
     }
 
@@ -203,7 +267,7 @@ public sealed class HuggingFaceTests
         public void Shard(int count)
         {
             var tensors = Tensors();
-            var map = new System.Text.Json.Nodes.JsonObject();
+            var map = new JsonObject();
             for (var i = 0; i < count; i++)
             {
                 var name = FormattableString.Invariant($"model-{i + 1:D5}-of-{count:D5}.safetensors");
@@ -211,7 +275,7 @@ public sealed class HuggingFaceTests
                 SafetensorsFile.Write(File(name), own);
                 foreach (var tensor in own) map[tensor.Name] = name;
             }
-            System.IO.File.WriteAllText(File(SafetensorsFolder.IndexName), new System.Text.Json.Nodes.JsonObject { ["metadata"] = new System.Text.Json.Nodes.JsonObject(), ["weight_map"] = map }.ToJsonString());
+            System.IO.File.WriteAllText(File(SafetensorsFolder.IndexName), new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map }.ToJsonString());
             System.IO.File.Delete(File(SafetensorsFolder.SingleName));
         }
 

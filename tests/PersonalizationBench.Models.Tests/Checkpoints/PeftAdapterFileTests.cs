@@ -82,7 +82,11 @@ public class PeftAdapterFileTests
     [InlineData("\"r\":2", "\"r\":2,\"r\":2", "not valid JSON")]
     [InlineData("[\"q_proj\",\"v_proj\"]", "[\"q_proj\"]", "none of target_modules")]
     [InlineData("[\"q_proj\",\"v_proj\"]", "[\"q_proj\",\"v_proj\",\"o_proj\"]", "'o_proj'")]
-    [InlineData("[\"q_proj\",\"v_proj\"]", "\"all-linear\"", "target_modules")]
+    [InlineData("[\"q_proj\",\"v_proj\"]", "\".*q_proj\"", "none of target_modules (.*q_proj)")]
+    [InlineData("[\"q_proj\",\"v_proj\"]", "\".*[\"", "is no regular expression")]
+    [InlineData("[\"q_proj\",\"v_proj\"]", "\"(([a-z0-9_.]+)+)+!\"", "takes more than a second")]
+    [InlineData("\"r\":2", "\"rank_pattern\":{\"q_proj\":0},\"r\":2", "rank_pattern: expected ranks of at least 1")]
+    [InlineData("\"r\":2", "\"alpha_pattern\":{\"q_proj\":\"x\"},\"r\":2", "alpha_pattern.q_proj: expected a number")]
     [InlineData("\"lora_alpha\":16", "\"lora_alpha\":1e999", "lora_alpha")]
     public void WhatIsNotPlainLoraIsRefusedByName(string from, string to, string what)
     {
@@ -90,6 +94,33 @@ public class PeftAdapterFileTests
         Assert.Contains(from, config);
         Parse(config, Weights());
         Assert.Contains(what, Assert.Throws<PbenchException>(() => Parse(config.Replace(from, to), Weights())).Message);
+    }
+
+    [Theory]
+    [InlineData("\"all-linear\"")]
+    [InlineData("\".*\\\\.(q_proj|v_proj)\"")]
+    [InlineData("[\"q_proj\",\"v_proj\"],\"layers_to_transform\":[0,1]")]
+    public void WhatIsAdaptedIsSaidByNamesFromThenOn(string targets)
+    {
+        var adapter = Parse($$"""{"peft_type":"LORA","r":2,"lora_alpha":16,"target_modules":{{targets}}}""", Weights());
+        Assert.Equal(adapter.Modules.Select(m => m.Module), adapter.Config.TargetModules);
+    }
+
+    [Fact]
+    public void PatternsChooseAsPeftDoes()
+    {
+        var config = new PeftAdapterConfig(8, 16, ["q_proj"], "")
+        {
+            RankPattern = new SortedDictionary<string, int> { ["down_proj"] = 4, ["layers.1.mlp.up_proj"] = 2, [@"layers\.0\..*"] = 1 },
+            AlphaPattern = new SortedDictionary<string, double> { ["down_proj"] = 32 },
+        };
+        Assert.Equal((4, 8.0), Of("model.layers.1.mlp.down_proj"));
+        Assert.Equal((2, 8.0), Of("model.layers.1.mlp.up_proj"));
+        Assert.Equal((1, 16.0), Of("model.layers.0.self_attn.q_proj"));
+        Assert.Equal((8, 2.0), Of("model.layers.1.self_attn.q_proj"));
+        Assert.Equal((8, 2.0), Of("model.layers.1.mlp.shutdown_proj")); // a part of a name is none
+
+        (int, double) Of(string module) => (config.RankOf(module), config.ScalingOf(module));
     }
 
     [Fact]

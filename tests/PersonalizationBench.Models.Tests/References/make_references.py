@@ -20,6 +20,18 @@ import torch.nn.functional as F
 
 VOCAB, T = 53, 13
 
+# An adapter of the llama reference as PEFT would save it: patterns of rank and alpha, modules by a regular expression, rsLoRA.
+ADAPTER = dict(
+    peft_type="LORA", task_type="CAUSAL_LM", base_model_name_or_path="llama", bias="none", inference_mode=True, init_lora_weights=True, lora_dropout=0.0,
+    r=3, lora_alpha=6, use_rslora=True, target_modules=r"model\.layers\.(0\.self_attn\.(q|v)_proj|1\.mlp\..*)",
+    rank_pattern={"mlp.down_proj": 2, "v_proj": 4}, alpha_pattern={r"layers\.1\.mlp\..*_proj": 5},
+)
+# By hand from the patterns: module -> rank, alpha.
+ADAPTED = {
+    "model.layers.0.self_attn.q_proj": (3, 6), "model.layers.0.self_attn.v_proj": (4, 6),
+    "model.layers.1.mlp.gate_proj": (3, 5), "model.layers.1.mlp.up_proj": (3, 5), "model.layers.1.mlp.down_proj": (2, 5),
+}
+
 
 def save(path, tensors):
     """safetensors: eight bytes of header length, JSON header, data."""
@@ -84,11 +96,24 @@ def causal(length, window=None):
     return torch.where(seen, 0.0, float("-inf"))
 
 
-def llama_like(config, ids, head_norms=False, qkv_bias=False, output_bias=False, mlp_bias=False, window=None):
+def save_adapter(folder, w):
+    """Draws the adapter, and adds s B A to the weights, which is what it stands for (Hu et al., 2021, equation 3)."""
+    folder.mkdir(exist_ok=True)
+    tensors = {}
+    for module, (rank, alpha) in ADAPTED.items():
+        out, inp = w[module + ".weight"].shape
+        a, b = matrix(rank, inp), matrix(out, rank)
+        tensors[f"base_model.model.{module}.lora_A.weight"], tensors[f"base_model.model.{module}.lora_B.weight"] = a, b
+        w[module + ".weight"] += alpha / math.sqrt(rank) * b @ a
+    (folder / "adapter_config.json").write_text(json.dumps(ADAPTER, indent=2) + "\n")
+    save(folder / "adapter_model.safetensors", tensors)
+
+
+def llama_like(config, ids, head_norms=False, qkv_bias=False, output_bias=False, mlp_bias=False, window=None, w=None):
     d, heads, kv = config["hidden_size"], config["num_attention_heads"], config["num_key_value_heads"]
     width, hidden, eps = config.get("head_dim") or d // heads, config["intermediate_size"], config["rms_norm_eps"]
-    w = {"model.embed_tokens.weight": matrix(VOCAB, d), "model.norm.weight": norm_weight(d)}
-    for i in range(config["num_hidden_layers"]):
+    given, w = w, w or {"model.embed_tokens.weight": matrix(VOCAB, d), "model.norm.weight": norm_weight(d)}
+    for i in [] if given else range(config["num_hidden_layers"]):
         p = f"model.layers.{i}."
         w[p + "input_layernorm.weight"], w[p + "post_attention_layernorm.weight"] = norm_weight(d), norm_weight(d)
         for name, out, inp, bias in (
@@ -100,7 +125,7 @@ def llama_like(config, ids, head_norms=False, qkv_bias=False, output_bias=False,
                 w[p + name + ".bias"] = matrix(out)
         if head_norms:
             w[p + "self_attn.q_norm.weight"], w[p + "self_attn.k_norm.weight"] = norm_weight(width), norm_weight(width)
-    if not config["tie_word_embeddings"]:
+    if not config["tie_word_embeddings"] and not given:
         w["lm_head.weight"] = matrix(VOCAB, d)
 
     inverse = 1.0 / config["rope_theta"] ** (torch.arange(0, width, 2).float() / width)
@@ -277,6 +302,9 @@ def main():
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         save(folder / "model.safetensors", weights)
         save(folder / "reference.safetensors", {"input_ids": ids, "logits": logits})
+        if name == "llama":
+            save_adapter(folder / "adapter", weights)
+            save(folder / "adapter" / "reference.safetensors", {"input_ids": ids, "logits": forward(config, ids, w=weights)[1]})
         print(f"{name}: logits {tuple(logits.shape)}, deviation {logits.std():.2f}")
 
 
