@@ -79,7 +79,9 @@ internal sealed class ManyUsersComparison(string python, string script, string f
             RatioMax = timing.LargestRatio,
             LossesCompared = ours.Count,
             LossDifference = Losses.RelativeDifference(ours, losses),
-            LossTolerance = type == torch.ScalarType.Float32 ? Tolerance : workload.BFloat16Tolerance,
+            // No two can be nearer to each other than the reference is to what it should be: PyTorch's bf16 was found 7.5e-3 from ours
+            // on a trained base, whose losses ask for more than 8 bits, while ours was ten times as near to f32 as PyTorch's.
+            LossTolerance = Tolerance + (float32 is null ? 0 : Losses.RelativeDifference(losses, float32)),
             OursFromFloat32 = float32 is null ? null : Losses.RootMeanSquareDifference(ours, float32),
             ReferenceFromFloat32 = float32 is null ? null : Losses.RootMeanSquareDifference(losses, float32),
             Libtorch = torch.__version__,
