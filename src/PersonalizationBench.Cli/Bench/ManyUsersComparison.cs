@@ -104,15 +104,8 @@ internal sealed class ManyUsersComparison(string python, string script, string f
         var weightsFile = Path.Combine(folder, $"{workload.Name}.safetensors");
         using (var exact = workload.Load(Precision.Float32)) SafetensorsFile.Write(weightsFile, exact.Weights.Export());
         using var bank = new AdapterBank(loaded.Config, 1, s_lora);
-        var model = loaded.Config;
-        return new TrainAdaptersJob
+        return new TrainAdaptersJob(loaded.Config)
         {
-            HiddenSize = model.Dimension,
-            NumAttentionHeads = model.Heads,
-            NumKeyValueHeads = model.KeyValueHeads,
-            NumHiddenLayers = model.Layers,
-            RopeTheta = model.RopeTheta,
-            RmsNormEps = model.NormEpsilon,
             Precision = ComputePrecision.Name(loaded.Weights.ComputeType),
             Threads = threads,
             Weights = weightsFile,

@@ -1,16 +1,17 @@
+using System.Text.Json.Serialization;
 using PersonalizationBench.Models;
 
 namespace PersonalizationBench.Cli.Bench;
 
 /// <summary>What a peer's script is told, as its JSON file has it.</summary>
-internal abstract record PeerJob
+internal abstract record PeerJob([property: JsonIgnore] DecoderConfig Model)
 {
-    public required int HiddenSize { get; init; }
-    public required int NumAttentionHeads { get; init; }
-    public required int NumKeyValueHeads { get; init; }
-    public required int NumHiddenLayers { get; init; }
-    public required double RopeTheta { get; init; }
-    public required double RmsNormEps { get; init; }
+    public int HiddenSize => Model.Dimension;
+    public int NumAttentionHeads => Model.Heads;
+    public int NumKeyValueHeads => Model.KeyValueHeads;
+    public int NumHiddenLayers => Model.Layers;
+    public double RopeTheta => Model.RopeTheta;
+    public double RmsNormEps => Model.NormEpsilon;
     /// <summary>float32 or bfloat16.</summary>
     public required string Precision { get; init; }
     public required int Threads { get; init; }
@@ -24,7 +25,7 @@ internal abstract record PeerJob
 }
 
 /// <summary>For <c>train_step.py</c>.</summary>
-internal sealed record TrainStepJob : PeerJob
+internal sealed record TrainStepJob(DecoderConfig Model) : PeerJob(Model)
 {
     public required int Rows { get; init; }
     public required int Length { get; init; }
@@ -33,7 +34,7 @@ internal sealed record TrainStepJob : PeerJob
 }
 
 /// <summary>For <c>train_adapters.py</c>.</summary>
-internal sealed record TrainAdaptersJob : PeerJob
+internal sealed record TrainAdaptersJob(DecoderConfig Model) : PeerJob(Model)
 {
     /// <summary>s of every update s B A x.</summary>
     public required double Scaling { get; init; }

@@ -109,22 +109,15 @@ internal sealed class TrainingStepComparison(string python, string script, strin
     /// <summary>Writes the weights that the pretrainer starts from, and its batch, for the peer to read.</summary>
     private TrainStepJob JobOf(TrainingWorkload workload, PretrainConfig config, int threads)
     {
-        var model = workload.Model;
         var weightsFile = Path.Combine(folder, "weights.safetensors");
-        using (var weights = DecoderWeights.Initialise(model, config.Seed, Precision.Float32))
+        using (var weights = DecoderWeights.Initialise(workload.Model, config.Seed, Precision.Float32))
             SafetensorsFile.Write(weightsFile, weights.Export());
         var tokensFile = Path.Combine(folder, "tokens.bin");
         var tokens = RepeatingCorpus.Sequences(workload).SelectMany(s => s).Select(t => (long)t).ToArray();
         AtomicFile.Write(tokensFile, stream => stream.Write(MemoryMarshal.AsBytes(tokens.AsSpan())));
-        return new TrainStepJob
+        return new TrainStepJob(workload.Model)
         {
-            HiddenSize = model.Dimension,
-            NumAttentionHeads = model.Heads,
-            NumKeyValueHeads = model.KeyValueHeads,
-            NumHiddenLayers = model.Layers,
-            RopeTheta = model.RopeTheta,
-            RmsNormEps = model.NormEpsilon,
-            Precision = ComputePrecision.Name(ComputePrecision.Choose(model, config.Precision, "cpu")),
+            Precision = ComputePrecision.Name(ComputePrecision.Choose(workload.Model, config.Precision, "cpu")),
             Threads = threads,
             Rows = workload.Rows,
             Length = workload.Length,
