@@ -10,7 +10,6 @@ public static class DatasetCatalog
     public static IReadOnlyList<IDatasetLoader> Loaders(DataFiles files) =>
     [
         new WorldLoader(),
-        new World.WorldLoader(),
         new PanzaLoader(files),
         new PepysLoader(files),
     ];
