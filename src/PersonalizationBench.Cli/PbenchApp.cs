@@ -1,6 +1,7 @@
 using System.CommandLine;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Commands;
+using PersonalizationBench.Cli.Ladders;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Cli;
@@ -25,6 +26,7 @@ public static class PbenchApp
             RunCommand.Create(bench),
             ReportCommand.Create(bench),
             PretrainCommand.Create(bench),
+            LadderCommand.Create(bench),
             GenerateCommand.Create(bench),
             DataCommand.Create(bench),
             PeersCommand.Create(),

@@ -25,8 +25,8 @@ public sealed class PretrainTests : IDisposable
     [Fact]
     public void A_stage_inherits_the_corpus_of_the_stage_before_it()
     {
-        var corpora = PretrainSpec.Read(_desk.Write("small.yaml", Small + "\n  - { name: same, steps: 1, batch: 1, learning_rate: 1e-3 }\n")).Corpora();
-        Assert.Equal([(2, 1), (2, 2), (2, 2)], corpora.Select(c => (c.MaxDocuments, c.StatementForms)));
+        var corpora = PretrainSpec.Read(_desk.Write("small.yaml", Small + "\n  - { name: same, steps: 1, batch: 1, learning_rate: 1e-3 }\n")).Corpora(_desk.Bench.Files);
+        Assert.Equal([("2", "1"), ("2", "2"), ("2", "2")], corpora.Select(c => (c.Settings["max_documents"], c.Settings["statement_forms"])));
     }
 
     [Fact]

@@ -5,12 +5,18 @@ using PersonalizationBench.Models;
 
 namespace PersonalizationBench.Cli.Pretraining;
 
+/// <summary>What an exam came to.</summary>
+internal readonly record struct ExamScore(int Right, int Questions)
+{
+    public double Accuracy => (double)Right / Questions;
+}
+
 /// <summary>Asks a base in training what it can do by now.</summary>
 internal sealed class Examiner(int questions, int maxAnswerTokens, int stopId)
 {
-    /// <summary>Share of right answers by exam; questions evenly spread where there are more than wanted. One that does not
+    /// <summary>Right answers by exam; questions evenly spread where there are more than wanted. One that does not
     /// fit the base's context is not asked, and an exam of which none fits is not in the result.</summary>
-    public IReadOnlyDictionary<string, double> Hold(IBaseModel model, IReadOnlyList<Exam> exams, CancellationToken cancellation)
+    public IReadOnlyDictionary<string, ExamScore> Hold(IBaseModel model, IReadOnlyList<Exam> exams, CancellationToken cancellation)
     {
         var asked = (
             from exam in exams
@@ -20,11 +26,11 @@ internal sealed class Examiner(int questions, int maxAnswerTokens, int stopId)
         var requests = asked.ConvertAll(a => new GenerationRequest(a.Tokens, maxAnswerTokens) { StopIds = [stopId, model.Tokenizer.EndOfText] });
         var answers = model.Generate(requests, CostMeter.Unread(), cancellation);
         return asked.Zip(answers, (a, g) => (a.Name, Score: ExactMatch.Score(model.Tokenizer.Decode(g.Tokens), [a.Gold])))
-            .GroupBy(s => s.Name).ToDictionary(g => g.Key, g => g.Average(s => s.Score));
+            .GroupBy(s => s.Name).ToDictionary(g => g.Key, g => new ExamScore(g.Count(s => s.Score == 1), g.Count()));
     }
 
-    public static string Show(IReadOnlyDictionary<string, double> scores) =>
-        string.Join(", ", scores.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Key} {s.Value:0.00}")));
+    public static string Show(IReadOnlyDictionary<string, ExamScore> scores) =>
+        string.Join(", ", scores.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Key} {s.Value.Accuracy:0.00}")));
 
     private IEnumerable<T> Some<T>(List<T> all)
     {

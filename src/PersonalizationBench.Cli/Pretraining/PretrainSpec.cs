@@ -1,22 +1,30 @@
 using System.ComponentModel.DataAnnotations;
 using PersonalizationBench.Core;
+using PersonalizationBench.Data.Catalog;
 using PersonalizationBench.Data.World;
 using PersonalizationBench.Data.Yaml;
 using PersonalizationBench.Models;
+using PersonalizationBench.Models.Tokenizers;
 
 namespace PersonalizationBench.Cli.Pretraining;
 
 /// <summary>A base to be trained, as its file in <c>experiments/pretrain</c> says it.</summary>
 public sealed record PretrainSpec
 {
+    private const string WorldWords = "world", Bytes = "bytes";
+
     /// <summary>The name; the file's own, too.</summary>
     public required string Base { get; init; }
 
     public required ModelSpec Model { get; init; }
 
-    /// <summary>world: the words of the synthetic world, and bytes for the rest.</summary>
-    [AllowedValues("world", ErrorMessage = "expected world")]
-    public string Tokenizer { get; init; } = "world";
+    /// <summary>world: the pretraining population of the synthetic world; novels: English.</summary>
+    [AllowedValues(TrainingData.World, TrainingData.Novels, ErrorMessage = "expected world or novels")]
+    public string Data { get; init; } = TrainingData.World;
+
+    /// <summary>world: the words of the synthetic world, and bytes for the rest; bytes: the bytes of UTF-8 alone.</summary>
+    [AllowedValues(WorldWords, Bytes, ErrorMessage = "expected world or bytes")]
+    public string Tokenizer { get; init; } = WorldWords;
 
     public Precision Precision { get; init; } = Precision.Auto;
 
@@ -33,6 +41,9 @@ public sealed record PretrainSpec
     [MinLength(1, ErrorMessage = "expected at least one stage")]
     public required IReadOnlyList<StageSpec> Stages { get; init; }
 
+    /// <summary>Times the learning rates of all stages.</summary>
+    [Range(1e-3, 1e3)] public double LearningRateScale { get; init; } = 1;
+
     public EvaluateSpec Evaluate { get; init; } = new();
 
     /// <summary>The base's folder (default: <c>datasets/bases/BASE</c>).</summary>
@@ -48,16 +59,48 @@ public sealed record PretrainSpec
     }
 
     /// <summary>Every stage's corpus: what a stage does not give is as in the stage before it.</summary>
-    public IReadOnlyList<WorldCorpusOptions> Corpora()
+    internal IReadOnlyList<StageCorpus> Corpora(DataFiles files)
     {
-        var empty = new YamlSection("", 1, "corpus", YamlKind.Mapping);
-        var above = Corpus ?? empty;
+        var above = Corpus ?? new YamlSection("", 1, "corpus", YamlKind.Mapping);
         return [.. Stages.Select(stage =>
         {
             above = stage.Corpus?.Over(above) ?? above;
-            return StrictYaml.Bind<WorldCorpusOptions>(above);
+            return TrainingData.Of(Data, above, files);
         })];
     }
+
+    /// <summary>The tokenizer that the name means.</summary>
+    public WordTokenizer ToTokenizer() => new(Tokenizer == WorldWords ? WorldVocabulary.Words : ["\n"]);
+
+    /// <param name="vocabulary">Of the tokenizer.</param>
+    /// <param name="corpora">Of every stage.</param>
+    internal PretrainConfig ToConfig(int vocabulary, IReadOnlyList<StageCorpus> corpora) => new()
+    {
+        Name = Base,
+        Model = Model.ToConfig(vocabulary),
+        Seed = Seed,
+        Precision = Precision,
+        Device = MachineBases.Resolve(Device),
+        Beta1 = Optimizer.Beta1,
+        Beta2 = Optimizer.Beta2,
+        WeightDecay = Optimizer.WeightDecay,
+        ClipNorm = Optimizer.ClipNorm,
+        LogEvery = Evaluate.LogEvery,
+        CheckpointEvery = Evaluate.CheckpointEvery,
+        EvaluateEvery = Evaluate.Every,
+        Stages = [.. Stages.Zip(corpora, (stage, corpus) => new PretrainStage
+        {
+            Name = stage.Name,
+            Steps = stage.Steps,
+            BatchSequences = stage.Batch,
+            BatchTokens = stage.BatchTokens,
+            LearningRate = LearningRateScale * stage.LearningRate,
+            FinalLearningRate = LearningRateScale * stage.FinalLearningRate,
+            Schedule = stage.Schedule,
+            WarmupSteps = stage.WarmupSteps,
+            Corpus = corpus.Settings,
+        })],
+    };
 }
 
 /// <summary>AdamW's settings.</summary>

@@ -104,6 +104,10 @@ public sealed record DecoderConfig(
     /// <summary>Number of weights, tied ones once.</summary>
     public long Parameters => Shapes().Sum(s => s.Shape.Aggregate(1L, (a, b) => a * b));
 
+    /// <summary>Weights of tokens' and positions' embeddings and of a head of its own: what scaling laws leave out of a model's
+    /// size (Kaplan et al., 2020, arXiv:2001.08361).</summary>
+    public long EmbeddingParameters => ((TiedHead ? 1L : 2L) * VocabularySize * Dimension) + (LearnedPositions ? (long)ContextLength * Dimension : 0);
+
     /// <summary>The products of a block, each with the projections that share its input, in order.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Products =>
         StateSpace is not null ? WeightNames.StateSpaceProducts : Mlp == MlpKind.SwiGlu ? WeightNames.GatedProducts : WeightNames.PlainProducts;

@@ -16,7 +16,6 @@ internal sealed class PretrainRun : IDisposable
     private readonly PretrainHooks _hooks;
     private readonly WholeModel _model;
     private readonly AdamWOptimizer _optimizer;
-    private readonly LoadedBase _base;
 
     public PretrainRun(PretrainConfig config, IReadOnlyList<ITrainingCorpus> corpora, ITokenizer tokenizer, string folder, PretrainHooks hooks)
     {
@@ -24,10 +23,13 @@ internal sealed class PretrainRun : IDisposable
         Weights = DecoderWeights.Initialise(config.Model, config.Seed, config.Precision, config.Device);
         _model = new WholeModel(Weights);
         _optimizer = new AdamWOptimizer(_model.Tensors, 1, config.Beta1, config.Beta2, config.WeightDecay, config.ClipNorm);
-        _base = new LoadedBase(BaseFolder.InfoOf(config.Name, "", config.Model), Weights, tokenizer);
+        Base = new LoadedBase(BaseFolder.InfoOf(config.Name, "", config.Model), Weights, tokenizer);
     }
 
     public DecoderWeights Weights { get; }
+
+    /// <summary>What is being trained, to be asked.</summary>
+    public LoadedBase Base { get; }
 
     public PretrainState State { get; private set; }
 
@@ -60,7 +62,7 @@ internal sealed class PretrainRun : IDisposable
             TrainStep(batches.Next(), rate.At(State.StageStep), stage, progress);
             if (State.Step % _config.LogEvery == 0 || State.StageStep == stage.Steps) Log(stage, rate, progress);
             var enough = _hooks.Evaluate is { } evaluate && (State.StageStep % _config.EvaluateEvery == 0 || State.StageStep == stage.Steps)
-                && evaluate(_base, new PretrainProgress(stage, State.Step, State.StageStep, State.Tokens, progress.TakeEvaluationLoss()));
+                && evaluate(Base, new PretrainProgress(stage, State.Step, State.StageStep, State.Tokens, progress.TakeEvaluationLoss()));
             if (enough)
             {
                 _hooks.Log(FormattableString.Invariant($"stage {stage.Name} ends early, after {State.StageStep} of {stage.Steps} steps"));
@@ -73,7 +75,7 @@ internal sealed class PretrainRun : IDisposable
     private void TrainStep(TrainingBatch batch, double learningRate, PretrainStage stage, ProgressMeter progress)
     {
         using var scope = NewDisposeScope();
-        var loss = batch.Losses(Weights, _base.Rotary, null).Total;
+        var loss = batch.Losses(Weights, Base.Rotary, null).Total;
         loss.backward();
         var value = loss.item<float>();
         if (!float.IsFinite(value)) throw new DivergedException($"pretrain {_config.Name}: the loss is {value} at step {State.StageStep + 1} of stage {stage.Name}");
@@ -89,23 +91,6 @@ internal sealed class PretrainRun : IDisposable
         var togo = TimeSpan.FromSeconds(Math.Round(left / stepsPerSecond));
         _hooks.Log(FormattableString.Invariant(
             $"step {State.Step} ({stage.Name} {State.StageStep}/{stage.Steps}) loss {loss:0.0000} gradient {norm:0.00} lr {rate.At(State.StageStep - 1):0.0e+0} {tokensPerSecond:0} tokens/s {stepsPerSecond:0.0} steps/s to go {togo:c}"));
-    }
-
-    /// <summary>Mean over the last stage's held-out targets by weight, in nats.</summary>
-    public double HeldOutLoss(CancellationToken cancellation)
-    {
-        var rows = _corpora[^1].HeldOut.SelectMany(t => TextEncoding.Sequences(_tokenizer, t, _config.Model.ContextLength)).ToList();
-        var (sum, total) = (0.0, 0.0);
-        foreach (var members in LengthBatches.Of([.. rows.Select(r => r.Ids.Length)], m => m.Count * m.Max(i => rows[i].Ids.Length) <= 8192))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            using var off = no_grad();
-            var batch = new TrainingBatch([.. members.Select(i => rows[i])], 1);
-            sum += batch.Losses(Weights, _base.Rotary, null).Total.item<float>() * batch.Weight;
-            total += batch.Weight;
-        }
-        return total == 0 ? double.NaN : sum / total;
     }
 
     public JsonObject Provenance(double heldOutLoss) => new()
@@ -131,7 +116,7 @@ internal sealed class PretrainRun : IDisposable
     public void Dispose()
     {
         _model.Dispose();
-        _base.Dispose();
+        Base.Dispose();
     }
 
     private void SaveCheckpoint()

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -29,12 +31,48 @@ public static class Pretrainer
         run.Resume();
         for (; run.State.Stage < config.Stages.Count; run.NextStage()) run.TrainStage(cancellation);
 
-        var heldOut = run.HeldOutLoss(cancellation);
+        var heldOut = HeldOutLoss(run.Base, corpora[^1], cancellation);
         BaseFolder.Write(folder, run.Weights, saveTokenizer, run.Provenance(heldOut));
         run.DeleteCheckpoint();
         hooks.Log(FormattableString.Invariant($"held-out loss {heldOut:0.0000}; the base is in {folder}"));
         return new PretrainResult(folder, run.State.Step, run.State.Tokens, run.State.LastLoss, heldOut);
     }
+
+    /// <summary>Whether the folder holds a whole base of exactly this configuration.</summary>
+    /// <exception cref="PbenchException">It holds one of another configuration.</exception>
+    public static bool IsDone(PretrainConfig config, string folder)
+    {
+        var path = Path.Combine(folder, BaseFolder.ProvenanceName);
+        if (!File.Exists(path) || !File.Exists(Path.Combine(folder, BaseFolder.WeightsName))) return false;
+        return IsAsRecorded(BaseProvenance.Read(folder).Config, JsonSerializer.SerializeToNode(config))
+            ? true
+            : throw new PbenchException($"{path}: this base was trained with another configuration; delete its folder to train it anew");
+    }
+
+    /// <summary>Mean over the corpus' held-out targets by weight, in nats.</summary>
+    public static double HeldOutLoss(LoadedBase loadedBase, ITrainingCorpus corpus, CancellationToken cancellation)
+    {
+        var rows = corpus.HeldOut.SelectMany(t => TextEncoding.Sequences(loadedBase.Tokenizer, t, loadedBase.Config.ContextLength)).ToList();
+        var (sum, total) = (0.0, 0.0);
+        foreach (var members in LengthBatches.Of([.. rows.Select(r => r.Ids.Length)], m => m.Count * m.Max(i => rows[i].Ids.Length) <= 8192))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            using var off = no_grad();
+            var batch = new TrainingBatch([.. members.Select(i => rows[i])], 1);
+            sum += batch.Losses(loadedBase.Weights, loadedBase.Rotary, null).Total.item<float>() * batch.Weight;
+            total += batch.Weight;
+        }
+        return total == 0 ? double.NaN : sum / total;
+    }
+
+    /// <summary>Whether every recorded setting still has its value; settings that came later, and how often to log and to save, do not count.</summary>
+    private static bool IsAsRecorded(JsonNode? recorded, JsonNode? now) => (recorded, now) switch
+    {
+        (JsonObject a, JsonObject b) => a.All(p => p.Key is nameof(PretrainConfig.LogEvery) or nameof(PretrainConfig.CheckpointEvery) || IsAsRecorded(p.Value, b[p.Key])),
+        (JsonArray a, JsonArray b) => a.Count == b.Count && a.Zip(b).All(p => IsAsRecorded(p.First, p.Second)),
+        _ => JsonNode.DeepEquals(recorded, now),
+    };
 
     private static void Validate(PretrainConfig config, ITokenizer tokenizer)
     {

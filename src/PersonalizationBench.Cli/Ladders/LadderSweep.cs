@@ -1,0 +1,76 @@
+using PersonalizationBench.Cli.Pretraining;
+using PersonalizationBench.Core;
+using PersonalizationBench.Core.Csv;
+using PersonalizationBench.Models;
+
+namespace PersonalizationBench.Cli.Ladders;
+
+/// <summary>Trains each rung for a while at every learning rate of the ladder's sweep. What is in the file already is not run again.</summary>
+internal sealed class LadderSweep(Workbench bench, LadderSpec ladder, string path)
+{
+    private readonly SweepSpec _sweep = ladder.Sweep ?? throw new PbenchException($"{ladder.Path}: sweep: missing; there is nothing to choose between");
+
+    /// <summary>All rows, by rung and factor; the file is rewritten after each run.</summary>
+    public IReadOnlyList<SweepRecord> Run(CancellationToken cancellation)
+    {
+        var done = File.Exists(path) ? RecordCsv.ReadFile<SweepRecord>(path) : [];
+        var rows = new List<SweepRecord>();
+        foreach (var rung in _sweep.Rungs is { } named ? [.. named.Select(ladder.Rung)] : ladder.Rungs)
+        {
+            foreach (var scale in _sweep.Scales)
+            {
+                var spec = Shortened(rung, scale);
+                var steps = spec.Stages.Sum(s => s.Steps);
+                var row = done.Find(r => r.Base == rung.Base && r.Scale == scale && r.Steps == steps) ?? Train(spec, steps, cancellation);
+                rows.Add(row);
+                RecordCsv.WriteFile(path, rows);
+                bench.Output.WriteLine(FormattableString.Invariant($"{row.Base}: scale {row.Scale}, learning rate {row.LearningRate:0.0e+0}: held-out loss {(row.HeldOutLoss is { } loss ? loss.ToString("0.0000", null) : "diverged")}"));
+            }
+        }
+        return rows;
+    }
+
+    /// <summary>The factor of the lowest held-out loss, by rung.</summary>
+    public static IReadOnlyDictionary<string, double> Best(IEnumerable<SweepRecord> rows) =>
+        rows.Where(r => r.HeldOutLoss is not null).GroupBy(r => r.Base).ToDictionary(g => g.Key, g => g.MinBy(r => r.HeldOutLoss)!.Scale);
+
+    private PretrainSpec Shortened(PretrainSpec rung, double scale) => rung with
+    {
+        LearningRateScale = scale,
+        Output = null,
+        Stages = [.. rung.Stages.Take(_sweep.Stages).Select(s => s with { Steps = Math.Min(s.Steps, _sweep.Steps ?? s.Steps), Until = null })],
+    };
+
+    private SweepRecord Train(PretrainSpec spec, int steps, CancellationToken cancellation)
+    {
+        var folder = Directory.CreateTempSubdirectory("pbench-sweep-").FullName;
+        try
+        {
+            var job = new PretrainJob(bench, spec with { Output = folder });
+            var row = new SweepRecord
+            {
+                Ladder = ladder.Name,
+                Base = spec.Base,
+                Parameters = job.Config.Model.Parameters,
+                Scale = spec.LearningRateScale,
+                LearningRate = job.Config.Stages.Max(s => s.LearningRate),
+                Steps = steps,
+                Tokens = 0,
+            };
+            try
+            {
+                var result = job.Train(cancellation);
+                return row with { Tokens = result.Tokens, HeldOutLoss = result.HeldOutLoss };
+            }
+            catch (DivergedException e)
+            {
+                bench.Output.WriteLine(e.Message);
+                return row;
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
