@@ -26,7 +26,7 @@ if [ -n "${LIBTORCH:-}" ]; then
   root=$LIBTORCH
   [ -e "$root/lib/libtorch_cpu.so" ] || fail "LIBTORCH=$root has no lib/libtorch_cpu.so"
   cpu=$root/lib/libtorch_cpu.so
-  flags+=(-I"$root/include" -I"$root/include/torch/csrc/api/include")
+  flags+=(-isystem "$root/include" -isystem "$root/include/torch/csrc/api/include")
   links+=(-L"$root/lib" -Wl,-rpath,"$root/lib")
   # Wheels before 2.7 keep the old ABI of std::string: the library's own symbols say which.
   grep -qa '_ZN3c106detail14torchCheckFail[A-Za-z0-9_]*St7__cxx11' "$root/lib/libc10.so" || flags+=(-D_GLIBCXX_USE_CXX11_ABI=0)
