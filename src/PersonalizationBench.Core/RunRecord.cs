@@ -54,6 +54,8 @@ public sealed record RunRecord
     public double? HeldOutBitsPerByteBefore { get; init; }
     public double? HeldOutBitsPerByteAfter { get; init; }
 
+    public string BaseArchitecture { get; init; } = "";
+    public long? BaseParameters { get; init; }
     public string BaseDigest { get; init; } = "";
     public string DatasetDigest { get; init; } = "";
     public string Precision { get; init; } = "";

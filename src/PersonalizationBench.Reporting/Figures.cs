@@ -20,7 +20,7 @@ public static class Figures
     private const string Bars = "Bars are 95 % intervals (bootstrap over users and seeds). Hollow: the wrong user's history or adapter.";
 
     public static IReadOnlyList<Figure> All(StudyResults results) =>
-        [.. new[] { AccuracyByStrategy(results), ChoiceByStrategy(results), LikelihoodByStrategy(results), ByAdapterBytes(results), AccuracyByCost(results), Forgetting(results) }.OfType<Figure>()];
+        [.. new[] { AccuracyByStrategy(results), ChoiceByStrategy(results), LikelihoodByStrategy(results), ByAdapterBytes(results), AccuracyByCost(results), Forgetting(results) }.OfType<Figure>(), .. ScalingFigures.All(results)];
 
     /// <summary>One panel per kind of probe, chance drawn.</summary>
     public static Figure? AccuracyByStrategy(StudyResults results) =>
@@ -171,6 +171,6 @@ public static class Figures
 
     private static Scale Around(IEnumerable<Dot?> dots) => Scale.Linear(dots.OfType<Dot>().SelectMany(d => new[] { d.Estimate, d.Low ?? d.Estimate, d.High ?? d.Estimate }), 4);
 
-    private static IEnumerable<double> Extent(IEnumerable<ScatterSeries> series) =>
+    internal static IEnumerable<double> Extent(IEnumerable<ScatterSeries> series) =>
         series.SelectMany(s => s.Points).SelectMany(p => new[] { p.Y, p.Low ?? p.Y, p.High ?? p.Y });
 }

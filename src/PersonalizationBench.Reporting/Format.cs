@@ -24,6 +24,9 @@ public static class Format
 
     public static string Percent(Interval interval) => $"{Percent(interval.Estimate)} [{Percent(interval.Low)}, {Percent(interval.High)}]";
 
+    /// <summary>With decimal prefixes: 3.5 M.</summary>
+    public static string Count(double count) => Prefixed(count, "").TrimEnd();
+
     /// <summary>Three decimals: bits per byte.</summary>
     public static string Bits(double bits) => bits.ToString("F3", CultureInfo.InvariantCulture);
 

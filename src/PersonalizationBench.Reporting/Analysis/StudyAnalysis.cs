@@ -23,6 +23,14 @@ public sealed record Standing(Measure Measure, Arm Leader, IReadOnlyList<Arm> Ti
 /// <summary>An adapter's capacity: facts held, in bits per trained parameter.</summary>
 public sealed record Capacity(Arm Arm, Interval BitsPerParameter);
 
+/// <summary>How a trained arm's seeds differ: accuracy over all kinds of probes minus that of no personalisation.</summary>
+/// <param name="Harm">The share of seeds that end below it, with its interval.</param>
+public sealed record Reliability(Arm Arm, double MeanGain, double BestGain, double WorstGain, Interval Harm)
+{
+    /// <summary>The arm's label without its rank.</summary>
+    public string Kind => string.Join(' ', Arm.First.Label.Split(' ').Where(w => !w.StartsWith("r=", StringComparison.Ordinal)));
+}
+
 /// <summary>Everything that is computed from a study's scores, once.</summary>
 public sealed class StudyAnalysis
 {
@@ -32,6 +40,7 @@ public sealed class StudyAnalysis
     private readonly Lazy<IReadOnlyList<AgainstBaseline>> _againstBaseline;
     private readonly Lazy<IReadOnlyList<Standing>> _standings;
     private readonly Lazy<IReadOnlyList<Capacity>> _capacities;
+    private readonly Lazy<IReadOnlyList<Reliability>> _reliability;
 
     internal StudyAnalysis(StudyResults results)
     {
@@ -39,6 +48,7 @@ public sealed class StudyAnalysis
         _againstBaseline = new(CompareWithBaseline);
         _standings = new(() => [.. results.Measures.SelectMany(Stand)]);
         _capacities = new(MeasureCapacities);
+        _reliability = new(MeasureReliability);
     }
 
     /// <summary>Every arm against no personalisation on every measure, on the same probes.</summary>
@@ -50,12 +60,39 @@ public sealed class StudyAnalysis
     /// <summary>Bits per parameter of every arm that answers from weights alone.</summary>
     public IReadOnlyList<Capacity> Capacities => _capacities.Value;
 
+    /// <summary>Every trained arm, seed by seed against no personalisation.</summary>
+    public IReadOnlyList<Reliability> Reliability => _reliability.Value;
+
+    /// <summary>The share of the headroom that an arm gains over no personalisation on the same base; null where there is none.</summary>
+    public Interval? GainOfHeadroom(Arm arm, Measure measure) =>
+        Baseline(arm) is { } baseline && _results.Mean(baseline, measure) is not null && _results.Mean(arm, measure) is not null
+            ? Gain.OfHeadroom(_results.Scores(baseline, measure), _results.Scores(arm, measure), new BootstrapOptions { Resamples = 2000 })
+            : null;
+
+    private Arm? Baseline(Arm arm) => _results.Arms.FirstOrDefault(a => a.First.Strategy == "none" && !a.IsWrongUser && a.IsComparable(arm));
+
+    private List<Reliability> MeasureReliability()
+    {
+        var measures = _results.Measures.Where(m => m is { IsHigherBetter: true, IsSecondary: false }).ToList();
+        var found = new List<Reliability>();
+        foreach (var arm in measures.Count == 0 ? [] : _results.Arms.Where(a => a is { IsTrained: true, IsWrongUser: false }))
+        {
+            if (Baseline(arm) is not { } baseline) continue;
+            var before = Scores(baseline).Average(p => p.Score);
+            var gains = Scores(arm).GroupBy(p => p.Seed).Select(g => g.Average(p => p.Score) - before).ToList();
+            found.Add(new Reliability(arm, gains.Average(), gains.Max(), gains.Min(), ClopperPearson.Of(gains.Count(g => g < 0), gains.Count)));
+        }
+        return found;
+
+        IEnumerable<ScoredProbe> Scores(Arm arm) => measures.SelectMany(m => _results.Scores(arm, m));
+    }
+
     private List<AgainstBaseline> CompareWithBaseline()
     {
         var compared = (
             from measure in _results.Measures
             from arm in _results.Arms
-            let baseline = _results.Arms.FirstOrDefault(a => a.First.Strategy == "none" && !a.IsWrongUser && a.IsComparable(arm))
+            let baseline = Baseline(arm)
             where baseline is not null && baseline != arm && _results.Mean(arm, measure) is not null && _results.Mean(baseline, measure) is not null
             let options = measure.IsHigherBetter ? BootstrapOptions.ShareDifference : new BootstrapOptions()
             select new AgainstBaseline(arm, baseline, measure, PairedComparison.Compare(_results.Scores(arm, measure), _results.Scores(baseline, measure), options), 1)).ToList();

@@ -6,6 +6,9 @@ public sealed record ScatterPoint(double X, double Y, double? Low, double? High,
 /// <summary>Points of one look, joined by a line where they are a sweep.</summary>
 public sealed record ScatterSeries(Look Look, IReadOnlyList<ScatterPoint> Points, bool IsJoined);
 
+/// <summary>A dashed line of a look's colour, such as a fit.</summary>
+public sealed record ScatterLine(Look Look, IReadOnlyList<(double X, double Y)> Corners);
+
 /// <summary>One panel of a scatter chart.</summary>
 /// <param name="Front">Corners of a step line, such as a Pareto front; drawn dashed. Empty for none.</param>
 /// <param name="Reference">A dashed horizontal line, with its name.</param>
@@ -14,6 +17,8 @@ public sealed record ScatterPanel(string Title, string Subtitle, Scale X, string
     public IReadOnlyList<(double X, double Y)> Front { get; init; } = [];
 
     public double? Reference { get; init; }
+
+    public IReadOnlyList<ScatterLine> Lines { get; init; } = [];
 }
 
 /// <summary>Points in panels below each other, with one legend. Labels are put where they touch nothing.</summary>
@@ -60,6 +65,7 @@ public static class ScatterChart
         svg.Text(Left + (width / 2), top + height + (panel.X.Ticks.Any(t => t.Second != "") ? 43 : 32), panel.XLabel, Anchor.Middle, Svg.Muted, 10.5);
         svg.Text(16, top + (height / 2), panel.YLabel, Anchor.Middle, Svg.Muted, 10.5, isVertical: true);
         if (panel.Reference is { } reference) svg.Line(Left, AtY(reference), Left + width, AtY(reference), Svg.Ink, 1, "4 3");
+        foreach (var drawn in panel.Lines) svg.Polyline(drawn.Corners.Select(c => (AtX(c.X), AtY(c.Y))), drawn.Look.Colour, 1.2, "5 3");
         if (panel.Front.Count > 1) svg.Polyline(Steps(panel.Front).Select(c => (AtX(c.X), AtY(c.Y))), Svg.Muted, 1.2, "5 3");
 
         var marks = Place(panel, AtX);

@@ -88,6 +88,8 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut)
         Seed = cell.Seed,
         Settings = cell.Strategy.Settings,
         Status = CellStatus.Ok,
+        BaseArchitecture = baseInfo.Architecture,
+        BaseParameters = baseInfo.Parameters,
         BaseDigest = cell.Base.Digest,
         DatasetDigest = cell.Dataset.Data.Digest,
         Precision = baseInfo.Precision,
