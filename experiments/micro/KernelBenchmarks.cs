@@ -10,7 +10,11 @@ namespace PersonalizationBench.Benchmarks;
 public class KernelBenchmarks
 {
     private const int Rows = 8, Length = 192, Width = 128, Heads = 4, Hidden = 352, Vocabulary = 1500;
+    private static readonly StateSpaceShape Mixer = new(Heads: 8, HeadDimension: 32, StateSize: 32);
     private Tensor _x = null!, _norm = null!, _heads = null!, _cos = null!, _sin = null!, _gate = null!, _up = null!, _logits = null!, _targets = null!;
+    private Tensor _projected = null!, _token = null!;
+    private StateSpaceWeights _mixer = null!, _frozen = null!;
+    private StateSpaceMemory _memory;
     private Tensor[] _masters = [], _copies = [], _gradients = [], _means = [], _variances = [];
 
     [Params(true, false)]
@@ -32,6 +36,12 @@ public class KernelBenchmarks
         (_gate, _up) = (Leaf(Rows * Length, Hidden), Leaf(Rows * Length, Hidden));
         _logits = Leaf(Rows * Length, Vocabulary);
         _targets = randint(0, Vocabulary, [Rows * Length], ScalarType.Int64);
+        _projected = Leaf(Rows, Length, Mixer.Projected);
+        _token = randn(1, Mixer.Projected).to(Type);
+        _frozen = new StateSpaceWeights(
+            randn(Mixer.Mixed, Mixer.ConvolutionWidth).mul_(0.5), zeros([Mixer.Mixed]), randn(Mixer.Heads).sub_(3), rand(Mixer.Heads), ones([Mixer.Heads]), ones([Mixer.Inner]));
+        _mixer = new StateSpaceWeights(Learned(_frozen.Convolution), Learned(_frozen.ConvolutionBias!), Learned(_frozen.StepBias), Learned(_frozen.LogDecay), Learned(_frozen.Skip), Learned(_frozen.Norm));
+        _memory = new StateSpaceMemory(zeros([1, Mixer.ConvolutionWidth - 1, Mixer.Mixed], Type), zeros([1, Mixer.Heads, Mixer.HeadDimension, Mixer.StateSize]));
         // Eight matrices of the size of the model's largest: about a million weights.
         _masters = [.. Enumerable.Range(0, 8).Select(_ => randn(1024, Width).mul_(0.02))];
         _copies = [.. _masters.Select(m => Type == ScalarType.Float32 ? m : m.to(Type))];
@@ -51,6 +61,19 @@ public class KernelBenchmarks
     [Benchmark]
     public void SwiGlu() => Backward(() => TorchExtras.SwiGlu(_gate, _up), _gate, _up);
 
+    /// <summary>Mamba-2 between its projections: 8 heads of 32 channels with 32 values each.</summary>
+    [Benchmark]
+    public void StateSpace() => Backward(
+        () => TorchExtras.StateSpace(_projected, _mixer, Mixer, 1e-5),
+        _projected, _mixer.Convolution, _mixer.ConvolutionBias!, _mixer.StepBias, _mixer.LogDecay, _mixer.Skip, _mixer.Norm);
+
+    /// <summary>The same for one further token of one sequence, forward only.</summary>
+    [Benchmark]
+    public void StateSpaceNext()
+    {
+        using var next = TorchExtras.StateSpaceNext(_token, _frozen, Mixer, 1e-5, _memory);
+    }
+
     [Benchmark]
     public void CrossEntropy()
     {
@@ -69,9 +92,11 @@ public class KernelBenchmarks
         foreach (var leaf in leaves) leaf.grad = null;
     }
 
-    private Tensor Leaf(params long[] shape)
+    private Tensor Leaf(params long[] shape) => Learned(randn(shape).to(Type));
+
+    private static Tensor Learned(Tensor values)
     {
-        var leaf = randn(shape).to(Type);
+        var leaf = values.detach();
         leaf.requires_grad = true;
         return leaf;
     }

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using TorchSharp;
+using static PersonalizationBench.Torch.Tests.Comparing;
 using static TorchSharp.torch;
 
 namespace PersonalizationBench.Torch.Tests;
@@ -12,20 +13,6 @@ public class FusedTests
     // bf16 has 8 bits: a result differs from the exact one by half a unit in its last place, 2^-9 of itself, and inputs round too.
     private static double Tolerance(ScalarType type) => type == ScalarType.BFloat16 ? 2e-2 : 1e-5;
 
-    private static Tensor Random(ulong seed, params long[] shape)
-    {
-        using var generator = new Generator(seed);
-        return randn(shape, generator: generator);
-    }
-
-    private static double Distance(Tensor actual, Tensor expected)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor a = actual.to(ScalarType.Float32), b = expected.to(ScalarType.Float32);
-        Assert.Equal(b.shape, a.shape);
-        return ((a - b).abs().max() / (b.abs().max() + 1e-6)).item<float>();
-    }
-
     /// <summary>Runs a function fused in a type and composed in f32 on the same inputs, and compares what it gives and its gradients.</summary>
     private static void Compare(ScalarType type, Func<Tensor[], Tensor> function, params Tensor[] inputs)
     {
@@ -35,16 +22,7 @@ public class FusedTests
         Tensor[] composed = [.. fused.Select(input => input.detach().to(ScalarType.Float32, copy: true).requires_grad_())];
         Tensor actual = function(fused);
         Assert.Equal(type, actual.dtype);
-        TorchExtras.UseFused = false;
-        Tensor expected;
-        try
-        {
-            expected = function(composed);
-        }
-        finally
-        {
-            TorchExtras.UseFused = true;
-        }
+        Tensor expected = Composed(() => function(composed));
         Assert.InRange(Distance(actual, expected), 0, Tolerance(type));
         Tensor seed = Random(99, expected.shape).to(type);
         actual.backward([seed]);

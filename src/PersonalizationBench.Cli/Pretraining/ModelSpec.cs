@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using PersonalizationBench.Models;
+using PersonalizationBench.Torch;
 
 namespace PersonalizationBench.Cli.Pretraining;
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using PersonalizationBench.Core;
+using PersonalizationBench.Torch;
 
 namespace PersonalizationBench.Models.Checkpoints;
 

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Torch;
 
 namespace PersonalizationBench.Models;
 

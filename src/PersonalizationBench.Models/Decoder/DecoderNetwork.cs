@@ -20,7 +20,9 @@ internal static class DecoderNetwork
     {
         var (batch, length) = (tokens.Ids.size(0), tokens.Ids.size(1));
         var x = embedding.index_select(0, tokens.Ids.view(-1));
-        if (config.StateSpace is { } shape) return Run(config, parameters, x, adapters, States(shape));
+        if (config.StateSpace is { } shape)
+            return Run(config, parameters, x, adapters, (layer, block, projected) =>
+                TorchExtras.StateSpace(projected.view(batch, length, -1), block.StateSpace!, shape, config.NormEpsilon, tokens.Lengths, cache?.States![layer]));
         if (parameters.Positions is { } learned)
             x = (x.view(batch, length, -1) + (tokens.Positions is null ? learned.narrow(0, 0, length) : learned.index_select(0, tokens.Positions))).view(-1, config.Dimension);
         var (cos, sin) = tokens.Positions is null ? rotary.Range(0, (int)length) : rotary.Row(tokens.Positions);
@@ -32,21 +34,6 @@ internal static class DecoderNetwork
                 ? Kernels.Attention(q, k.transpose(1, 2), v.transpose(1, 2), tokens.Hidden(window))
                 : TorchExtras.CausalAttention(q, k, v, tokens.Lengths);
         });
-
-        Func<int, DecoderBlock, Tensor, Tensor> States(StateSpaceShape shape)
-        {
-            var mixer = new StateSpaceMixer(shape, config.NormEpsilon);
-            var rows = tokens.Lengths?.dim() == 2 ? new SpanRows(tokens.Lengths, length, x.device) : null;
-            var lengths = rows?.Lengths ?? tokens.Lengths?.data<long>().ToArray() ?? [.. Enumerable.Repeat(length, (int)batch)];
-            var longest = rows?.Longest ?? length;
-            var real = lengths.All(l => l == longest) ? null
-                : tensor([.. lengths.SelectMany(l => Enumerable.Range(0, (int)longest).Select(t => t < l ? 1f : 0f))]).view(lengths.Length, longest).to(x.device);
-            return (layer, block, projected) =>
-            {
-                var mixed = mixer.Whole(block.StateSpace!, rows?.ToRows(projected) ?? projected.view(batch, length, -1), real, lengths, cache?.States, layer);
-                return rows?.FromRows(mixed) ?? mixed;
-            };
-        }
     }
 
     /// <summary>One further token per row.</summary>
@@ -57,10 +44,7 @@ internal static class DecoderNetwork
     {
         var x = parameters.Embedding.index_select(0, ids.view(-1));
         if (config.StateSpace is { } shape)
-        {
-            var mixer = new StateSpaceMixer(shape, config.NormEpsilon);
-            return Run(config, parameters, x, adapters, (layer, block, projected) => mixer.Next(block.StateSpace!, projected, cache.States!, layer));
-        }
+            return Run(config, parameters, x, adapters, (layer, block, projected) => TorchExtras.StateSpaceNext(projected, block.StateSpace!, shape, config.NormEpsilon, cache.States![layer]));
         var span = (int)positions.Max() + 1;
         var position = tensor(positions).to(ids.device);
         var (cos, sin) = rotary.Of(position);

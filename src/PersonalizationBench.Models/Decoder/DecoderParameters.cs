@@ -1,3 +1,4 @@
+using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -103,12 +104,3 @@ internal sealed record HeadNorms(Tensor Query, Tensor Key);
 
 /// <param name="GateUp">[2 f, d]: rows of gate_proj, up_proj; [f, d] where there is no gate.</param>
 internal sealed record MlpWeights(Affine Norm, Affine GateUp, Affine Down);
-
-/// <summary>What a Mamba-2 mixer has beside its projections, f32.</summary>
-/// <param name="Convolution">[mixed, K]</param>
-/// <param name="ConvolutionBias">[mixed]</param>
-/// <param name="StepBias">[H]</param>
-/// <param name="LogDecay">[H], the logarithm of -A.</param>
-/// <param name="Skip">[H]</param>
-/// <param name="Norm">[inner]</param>
-internal sealed record StateSpaceWeights(Tensor Convolution, Tensor? ConvolutionBias, Tensor StepBias, Tensor LogDecay, Tensor Skip, Tensor Norm);

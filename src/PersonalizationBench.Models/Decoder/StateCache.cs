@@ -1,3 +1,4 @@
+using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,27 +24,8 @@ internal sealed class StateCache : IDisposable
     public static long BytesPerRow(DecoderConfig config, StateSpaceShape shape, ScalarType type) =>
         config.Layers * ((shape.ConvolutionWidth - 1L) * shape.Mixed * type.ElementSize() + 4L * shape.Inner * shape.StateSize);
 
-    /// <summary>Written in place.</summary>
-    public Tensor State(int layer) => _states[layer];
-
-    /// <param name="seen">[B, K - 1 + T, mixed]: zeros, then the tokens.</param>
-    /// <param name="lengths">Real tokens of each row.</param>
-    /// <param name="states">Behind them.</param>
-    public void Fill(int layer, Tensor seen, long[] lengths, Tensor states)
-    {
-        var (kept, width) = (_inputs[layer].size(1), seen.size(1));
-        var places = lengths.SelectMany((length, row) => Enumerable.Range(0, (int)kept).Select(k => row * width + length + k)).ToArray();
-        _inputs[layer].copy_(seen.reshape(-1, seen.size(2)).index_select(0, tensor(places).to(seen.device)).view(_inputs[layer].shape));
-        _states[layer].copy_(states);
-    }
-
-    /// <summary>One further input per row, [B, 1, mixed]; returns the last K, [B, K, mixed].</summary>
-    public Tensor Push(int layer, Tensor input)
-    {
-        var seen = cat([_inputs[layer], input], 1);
-        _inputs[layer].copy_(seen.narrow(1, 1, seen.size(1) - 1));
-        return seen;
-    }
+    /// <summary>Of one layer, written in place.</summary>
+    public StateSpaceMemory this[int layer] => new(_inputs[layer], _states[layer]);
 
     public void Dispose()
     {

@@ -77,6 +77,9 @@ internal static unsafe partial class Bridge
     [LibraryImport(Library)] internal static partial int pb_rotary(nint input, nint cosine, nint sine, long* result);
     [LibraryImport(Library)] internal static partial int pb_swiglu(nint gate, nint up, long* result);
     [LibraryImport(Library)] internal static partial int pb_attention(nint query, nint key, nint value, nint lengths, long* result);
+    [LibraryImport(Library)]
+    internal static partial int pb_state_space(nint projected, nint lengths, long* weights, long* shape, double* limits, long* memory, long* result);
+    [LibraryImport(Library)] internal static partial int pb_state_space_next(nint projected, long* weights, long* shape, double* limits, long* memory, long* result);
     [LibraryImport(Library)] internal static partial int pb_low_rank_add(nint output, nint input, nint a, nint b, double scaling, long* result);
     [LibraryImport(Library)] internal static partial int pb_llama_pack(long* tensors, long* shape, double epsilon, long* result);
     [LibraryImport(Library)] internal static partial void pb_llama_free(nint model);

@@ -5,23 +5,12 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sum.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include "attention.h"
+#include "autograd.h"
 #include "llama.h"
 
 namespace pb {
-
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
-
-static bool learns(const at::Tensor& a, const at::Tensor& b = {}) {
-  return at::GradMode::is_enabled() && (a.requires_grad() || (b.defined() && b.requires_grad()));
-}
-
-// An autograd function of libtorch 1.x takes no undefined tensor: an empty one stands for none.
-static at::Tensor or_empty(const at::Tensor& x, const at::Tensor& like) { return x.defined() ? x : at::empty({0}, like.options()); }
-static at::Tensor or_none(const at::Tensor& x) { return x.numel() ? x : at::Tensor(); }
 
 static at::Tensor rows_of(const at::Tensor& x) {
   auto flat = x.reshape({-1, x.size(-1)});

@@ -66,8 +66,8 @@ unit() {
   printf '#include "%s"\n' "${@/#/$here/}" > "$work/$name.cpp"
   "$cxx" "${flags[@]}" -c "$work/$name.cpp" -o "$work/$name.o"
 }
-unit kernels adamw.cpp attention.cpp layers.cpp llama.cpp loss.cpp cuda.cpp &
-unit calls bridge.cpp autograd.cpp
+unit kernels adamw.cpp attention.cpp layers.cpp llama.cpp loss.cpp state_space.cpp cuda.cpp &
+unit calls bridge.cpp autograd.cpp state_space_autograd.cpp
 wait $!
 [[ "${links[*]}" = *libgomp* ]] || links+=(-fopenmp)
 "$cxx" "$work"/*.o "${links[@]}" -o "$work/libpbtorch.so"

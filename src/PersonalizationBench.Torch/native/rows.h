@@ -19,8 +19,8 @@ PB_INLINE float norm_row(const T* x, const float* w, U* y, int64_t n, float epsi
 }
 
 // dx = inverse * (g w - x * inverse^2 * mean(g w x)),  dw += g x inverse
-template <class T>
-PB_INLINE void norm_row_back(const T* x, const float* w, const T* g, float inverse, T* dx, float* dw, int64_t n) {
+template <class T, class U>
+PB_INLINE void norm_row_back(const T* x, const float* w, const U* g, float inverse, T* dx, float* dw, int64_t n) {
   float dot = 0;
 #pragma omp simd reduction(+ : dot)
   for (int64_t i = 0; i < n; i++) dot += widen(g[i]) * w[i] * widen(x[i]);

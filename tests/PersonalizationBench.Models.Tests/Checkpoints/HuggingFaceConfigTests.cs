@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Torch;
 
 namespace PersonalizationBench.Models.Tests.Checkpoints;
 

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,55 +1,75 @@
-using PersonalizationBench.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PersonalizationBench.Models;
+namespace PersonalizationBench.Torch;
 
 /// <summary>
-/// What Mamba-2 does between its two projections (Dao and Gu, 2024, arXiv:2405.21060): a short convolution, then for each head
-/// h_t = exp(D_t A) h_(t-1) + D_t x_t B_t^T and y_t = h_t C_t + d x_t with a state h of [P, N], gated and normalised. Whole
-/// sequences go chunk by chunk through products (section 6), single tokens by the recurrence; both compute in f32.
+/// What Mamba-2 does between its two projections (Dao and Gu, 2024, arXiv:2405.21060), composed of operators: a short convolution,
+/// then for each head h_t = exp(D_t A) h_(t-1) + D_t x_t B_t^T and y_t = h_t C_t + d x_t with a state h of [P, N], gated and
+/// normalised. Whole sequences go chunk by chunk through products (section 6), single tokens by the recurrence; both compute in f32.
 /// </summary>
-internal sealed class StateSpaceMixer(StateSpaceShape shape, double epsilon)
+internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights weights, double epsilon)
 {
     /// <summary>Sequences from their beginning, in rows.</summary>
     /// <param name="projected">[B, T, <see cref="StateSpaceShape.Projected"/>]</param>
-    /// <param name="real">[B, T] f32: 0 where a row is over and its state stays as it is; null: nowhere.</param>
-    /// <param name="lengths">Real tokens of each row, where <paramref name="cache"/> is given.</param>
-    /// <param name="cache">Filled with each row's state behind its last real token.</param>
+    /// <param name="lengths">Real tokens of each row; null: all.</param>
+    /// <param name="memory">Filled with what is behind each row's last real token.</param>
     /// <returns>[B, T, <see cref="StateSpaceShape.Inner"/>]</returns>
-    public Tensor Whole(StateSpaceWeights weights, Tensor projected, Tensor? real, long[]? lengths = null, StateCache? cache = null, int layer = 0)
+    public Tensor Whole(Tensor projected, long[]? lengths, StateSpaceMemory? memory)
     {
         var (batch, length) = (projected.size(0), projected.size(1));
-        var (gate, mixed, steps) = Parts(weights, projected);
-        if (real is not null) steps = steps.mul(real.unsqueeze(-1));
+        lengths ??= [.. Enumerable.Repeat(length, (int)batch)];
+        var (gate, mixed, steps) = Parts(projected);
+        // Where a row is over, nothing is written and nothing decays.
+        if (lengths.Any(l => l < length)) steps = steps.mul(Real(lengths, length).to(projected.device).unsqueeze(-1));
         var before = zeros([batch, shape.ConvolutionWidth - 1, shape.Mixed], mixed.dtype, mixed.device);
         var seen = cat([before, mixed], 1);
-        var (x, write, read) = Split(Convolved(weights, seen, length));
-        var (y, states) = Chunked(x.mul(steps.unsqueeze(-1)), Decays(weights, steps), write, read);
-        cache?.Fill(layer, seen, lengths!, states);
-        return Finish(weights, y, x, gate);
+        var (x, write, read) = Split(Convolved(seen, length));
+        var (y, states) = Chunked(x.mul(steps.unsqueeze(-1)), Decays(steps), write, read);
+        if (memory is { } kept)
+        {
+            kept.Inputs.copy_(Last(seen.detach(), lengths));
+            kept.States.copy_(states.detach());
+        }
+        return Finish(y, x, gate);
     }
 
     /// <summary>One further token per row.</summary>
     /// <param name="projected">[B, <see cref="StateSpaceShape.Projected"/>]</param>
+    /// <param name="memory">Read, and written in place.</param>
     /// <returns>[B, <see cref="StateSpaceShape.Inner"/>]</returns>
-    public Tensor Next(StateSpaceWeights weights, Tensor projected, StateCache cache, int layer)
+    public Tensor Next(Tensor projected, StateSpaceMemory memory)
     {
         var batch = projected.size(0);
-        var (gate, mixed, steps) = Parts(weights, projected.unsqueeze(1));
-        var (x, write, read) = Split(Convolved(weights, cache.Push(layer, mixed), 1));
+        var (gate, mixed, steps) = Parts(projected.unsqueeze(1));
+        var seen = cat([memory.Inputs, mixed], 1);
+        memory.Inputs.copy_(seen.narrow(1, 1, shape.ConvolutionWidth - 1));
+        var (x, write, read) = Split(Convolved(seen, 1));
         var heads = shape.Heads / shape.Groups;
         // [B, G, H / G, P, N] throughout; what a group shares is broadcast.
-        var state = cache.State(layer).view(batch, shape.Groups, heads, shape.HeadDimension, shape.StateSize);
+        var state = memory.States.view(batch, shape.Groups, heads, shape.HeadDimension, shape.StateSize);
         var scaled = x.mul(steps.unsqueeze(-1)).reshape(batch, shape.Groups, heads, shape.HeadDimension, 1);
-        var kept = Decays(weights, steps).exp().reshape(batch, shape.Groups, heads, 1, 1);
+        var kept = Decays(steps).exp().reshape(batch, shape.Groups, heads, 1, 1);
         state.mul_(kept).add_(scaled.mul(write.reshape(batch, shape.Groups, 1, 1, shape.StateSize)));
         var y = state.mul(read.reshape(batch, shape.Groups, 1, 1, shape.StateSize)).sum([-1]).reshape(batch, 1, shape.Heads, shape.HeadDimension);
-        return Finish(weights, y, x, gate).squeeze(1);
+        return Finish(y, x, gate).squeeze(1);
+    }
+
+    /// <summary>[B, T], 1 for a row's real tokens and 0 behind them.</summary>
+    private static Tensor Real(long[] lengths, long length) =>
+        tensor([.. lengths.SelectMany(l => Enumerable.Range(0, (int)length).Select(t => t < l ? 1f : 0f))]).view(lengths.Length, length);
+
+    /// <summary>The K - 1 inputs up to each row's last real token.</summary>
+    /// <param name="seen">[B, K - 1 + T, mixed]: zeros, then the tokens.</param>
+    private Tensor Last(Tensor seen, long[] lengths)
+    {
+        var (kept, width) = (shape.ConvolutionWidth - 1, seen.size(1));
+        var places = lengths.SelectMany((length, row) => Enumerable.Range(0, kept).Select(k => row * width + length + k)).ToArray();
+        return seen.reshape(-1, seen.size(2)).index_select(0, tensor(places).to(seen.device)).view(lengths.Length, kept, shape.Mixed);
     }
 
     /// <summary>Gate [B, T, inner], the convolution's input [B, T, mixed], step sizes [B, T, H] f32.</summary>
-    private (Tensor Gate, Tensor Mixed, Tensor Steps) Parts(StateSpaceWeights weights, Tensor projected)
+    private (Tensor Gate, Tensor Mixed, Tensor Steps) Parts(Tensor projected)
     {
         var parts = projected.split([shape.Inner, shape.Mixed, shape.Heads], -1);
         var steps = nn.functional.softplus(parts[2].to(ScalarType.Float32) + weights.StepBias);
@@ -59,7 +79,7 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, double epsilon)
 
     /// <param name="seen">[B, K - 1 + T, mixed]</param>
     /// <returns>[B, T, mixed] f32</returns>
-    private Tensor Convolved(StateSpaceWeights weights, Tensor seen, long length)
+    private Tensor Convolved(Tensor seen, long length)
     {
         var wide = seen.to(ScalarType.Float32);
         var sum = wide.narrow(1, 0, length).mul(weights.Convolution.select(1, 0));
@@ -76,10 +96,10 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, double epsilon)
     }
 
     /// <summary>Logarithms of what remains of a state after a step, [B, T, H].</summary>
-    private static Tensor Decays(StateSpaceWeights weights, Tensor steps) => steps.mul(weights.LogDecay.exp().neg());
+    private Tensor Decays(Tensor steps) => steps.mul(weights.LogDecay.exp().neg());
 
     /// <summary>Skip, gate and norm.</summary>
-    private Tensor Finish(StateSpaceWeights weights, Tensor y, Tensor x, Tensor gate)
+    private Tensor Finish(Tensor y, Tensor x, Tensor gate)
     {
         var added = y.add(x.mul(weights.Skip.reshape(-1, 1))).reshape(y.size(0), y.size(1), shape.Inner);
         return TorchExtras.RmsNorm(added.mul(gate.to(ScalarType.Float32).silu()), weights.Norm, epsilon).to(gate.dtype);
