@@ -34,7 +34,7 @@ public sealed class DecoderWeights : IDisposable
 
     /// <summary>Made from the copies when first asked for, where the file was no more exact than those: a base that is only
     /// answered from, or has only adapters trained on it, is in memory once.</summary>
-    internal DecoderParameters Masters => _masters ??= Widened();
+    internal DecoderParameters Masters => _masters ??= Widened(shareNorms: true);
 
     /// <summary>What tokens are looked up in where no gradient of it is wanted; f32 if that is at hand.</summary>
     internal Tensor FrozenEmbedding => (_masters ?? Compute).Embedding;
@@ -112,16 +112,9 @@ public sealed class DecoderWeights : IDisposable
     public DecoderWeights Clone()
     {
         using var off = no_grad();
-        var masters = Cloned(Masters);
+        // Not by way of Masters: what is cloned stays in memory once.
+        var masters = _masters is null ? Widened(shareNorms: false) : Cloned(_masters);
         return new DecoderWeights(Config, masters, CopiesOf(Config, masters, ComputeType), ComputeType, Device);
-    }
-
-    /// <summary>Takes over the values of other weights of the same shape.</summary>
-    public void CopyFrom(DecoderWeights other)
-    {
-        using var off = no_grad();
-        foreach (var name in Names) Masters[name].copy_(other.Masters[name]);
-        Refresh();
     }
 
     /// <summary>Only what answering needs: the products' copies, no masters.</summary>
@@ -161,11 +154,11 @@ public sealed class DecoderWeights : IDisposable
         });
     }
 
-    private DecoderParameters Widened()
+    private DecoderParameters Widened(bool shareNorms)
     {
         using var off = no_grad();
         var byName = Compute.Stored.ToDictionary(s => s.Name, s => s.Tensor);
-        return new DecoderParameters(Config, (name, _) => WeightNames.StaysFloat32(name) ? byName[name] : byName[name].to(ScalarType.Float32));
+        return new DecoderParameters(Config, (name, _) => !WeightNames.StaysFloat32(name) ? byName[name].to(ScalarType.Float32) : shareNorms ? byName[name] : byName[name].clone());
     }
 
     private static DecoderParameters CopiesOf(DecoderConfig config, DecoderParameters masters, ScalarType type)

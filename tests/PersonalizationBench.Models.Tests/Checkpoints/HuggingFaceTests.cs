@@ -143,6 +143,15 @@ public sealed class HuggingFaceTests
         using var weights = DecoderWeights.Load(Read("llama"), source, Precision.BFloat16, "cpu");
         var norms = weights.Config.Shapes().Where(s => s.Shape.Length == 1).Sum(s => s.Shape[0]);
         Assert.Equal(2 * (weights.Config.Parameters - norms) + 4 * norms, weights.Bytes);
+        using (var clone = weights.Clone())
+        {
+            Assert.Equal(6 * (weights.Config.Parameters - norms) + 4 * norms, clone.Bytes);
+            Assert.All(clone.Export().Zip(weights.Export()), p => Assert.Equal(p.Second.Bytes.ToArray(), p.First.Bytes.ToArray()));
+            using var off = TorchSharp.torch.no_grad();
+            foreach (var name in clone.Names) clone.Master(name).zero_();
+            Assert.All(weights.Export(), t => Assert.Contains(t.Bytes.ToArray(), b => b != 0));
+        }
+        Assert.Equal(2 * (weights.Config.Parameters - norms) + 4 * norms, weights.Bytes);
         using (var exact = DecoderWeights.Load(Read("llama"), source, Precision.Float32, "cpu"))
         {
             foreach (var name in weights.Names)
