@@ -16,6 +16,9 @@ public static class Format
         _ => value.ToString($"F{Math.Max(0, 2 - (int)Math.Floor(Math.Log10(Math.Abs(value))))}", CultureInfo.InvariantCulture),
     };
 
+    /// <summary>Short for axes that span powers of ten: 1e-4.</summary>
+    public static string Power(double value) => value is >= 0.01 and < 1e4 ? value.ToString("0.##", CultureInfo.InvariantCulture) : value.ToString("0.#e+0", CultureInfo.InvariantCulture);
+
     /// <summary>A count, rounded.</summary>
     public static string Whole(double value) => value.ToString("0", CultureInfo.InvariantCulture);
 

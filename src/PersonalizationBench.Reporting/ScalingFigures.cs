@@ -20,6 +20,7 @@ public static class ScalingFigures
         if (results.Measures.FirstOrDefault(m => m is { IsHigherBetter: true, IsSecondary: false }) is not { } measure) return null;
         var arms = results.Arms.Where(a => a.First.BaseParameters is not null && a is { IsWrongUser: false, First.Strategy: not ("none" or "majority") }).ToList();
         var panels = new List<ScatterPanel>();
+        var looks = 0;   // one legend for all panels
         Add("Without training", "prompt and index", arms.Where(a => !a.IsTrained), a => a.First.Label);
         Add("Trained, at fixed settings", "the same rank adds more parameters to a wider base", arms.Where(a => a.IsTrained), a => a.First.Label);
         Add("Trained, at fixed trainable parameters", "a wider base has a lower rank", arms.Where(a => a is { IsTrained: true, Rank: not null }), a => $"{a.First.Strategy}, {a.Mean(r => r.TrainableParameters):0} parameters");
@@ -34,8 +35,8 @@ public static class ScalingFigures
             var families = chosen.GroupBy(a => (Name: series(a), a.First.BaseArchitecture, a.First.Dataset)).Where(g => g.Select(Size).Distinct().Count() >= FewestSizes).ToList();
             if (families.Count == 0) return;
             var severalArchitectures = families.Select(f => f.Key.BaseArchitecture).Distinct().Count() > 1;
-            var drawn = families.Select((f, i) => new ScatterSeries(
-                Look.Nth(i, severalArchitectures ? $"{f.Key.Name}, {f.Key.BaseArchitecture}" : f.Key.Name),
+            var drawn = families.Select(f => new ScatterSeries(
+                Look.Nth(looks++, severalArchitectures ? $"{f.Key.Name}, {f.Key.BaseArchitecture}" : f.Key.Name),
                 [.. from arm in f.OrderBy(Size) let gain = results.Analysis.GainOfHeadroom(arm, measure) where gain is not null select new ScatterPoint(Size(arm), gain.Estimate, gain.Low, gain.High)],
                 IsJoined: true)).ToList();
             var sizes = Scale.LogAt([.. families.SelectMany(f => f).Select(Size).Distinct().Order().Select(n => new Tick(n, Format.Count(n)))]);
@@ -58,10 +59,10 @@ public static class ScalingFigures
         List<ScatterPanel> panels =
         [
             new("Gain over no personalisation, all kinds of probes", "points: mean over seeds; bars: from the worst seed to the best; dashed: no gain", ranks, "rank (log)", Scale.Linear([0, .. Figures.Extent(gains)], 4), "accuracy, difference", gains) { Reference = 0 },
-            new("P(gain < 0)", "share of seeds that end below no personalisation; bars: 95 %, Clopper and Pearson", ranks, "rank (log)", Scale.Share(4), "share of seeds", harms),
+            new("P(gain < 0)", "share of seeds that end below no personalisation; bars: 95 %, Clopper and Pearson", ranks, "rank (log)", Scale.Share(4), "share of seeds (%)", harms),
         ];
         if (bits.Any(s => s.Points.Count > 0))
-            panels.Add(new("Facts held, in bits per trained parameter", "dashed: 2 bits, what a whole model holds at most (arXiv:2404.05405)", ranks, "rank (log)", Scale.Log([2, .. Figures.Extent(bits)], Format.Number), "bits per parameter (log)", bits) { Reference = 2 });
+            panels.Add(new("Facts held, in bits per trained parameter", "dashed: 2 bits, what a whole model holds at most (arXiv:2404.05405)", ranks, "rank (log)", Scale.Log([2, .. Figures.Extent(bits)], Format.Power), "bits per parameter (log)", bits) { Reference = 2 });
         const string title = "How small an adapter can be and stay reliable";
         return new Figure("by-rank", title, "Each seed trains the adapters of all users anew. Bits per parameter: a lower bound by Fano's inequality, with 95 % intervals.",
             ScatterChart.Draw(title, panels, 190), VegaLite.Scatter(title, panels));

@@ -20,6 +20,13 @@ public sealed class GoldenTests
     }
 
     [Fact]
+    public void How_strategies_scale_is_drawn_as_it_was()
+    {
+        var results = SyntheticStudy.Scaling().Results();
+        foreach (var figure in ScalingFigures.All(results)) GoldenFile.Matches($"scaling-{figure.Name}.svg", figure.Svg);
+    }
+
+    [Fact]
     public void A_study_of_likelihoods_is_drawn_as_it_was() =>
         GoldenFile.Matches("likelihood.svg", Figures.LikelihoodByStrategy(SyntheticStudy.Mail().Results())!.Svg);
 }

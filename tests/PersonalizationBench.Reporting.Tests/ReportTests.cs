@@ -23,7 +23,7 @@ public sealed class ReportTests
         Assert.DoesNotContain("src=", html);
         Assert.DoesNotContain("href=", html);
         Assert.DoesNotContain("url(", html);
-        Assert.Equal(5, html.Split("<svg ").Length - 1);
+        Assert.Equal(6, html.Split("<svg ").Length - 1);
         foreach (var expected in new[] { "Cells that were not measured", "lora r=16", "diverged", "the loss became NaN", "pbench run experiments/quickstart.yaml", "0123abc", "b0b0", "When training pays", "Hypothesis", "rag k=4 (wrong user)" })
             Assert.Contains(expected, html);
     }

@@ -21,6 +21,11 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
         new("absence", "exact-match", 2),
     ];
 
+    /// <summary>What is added from here on: of which base and dataset.</summary>
+    public (string Name, string Architecture, long Parameters) Base { get; set; } = ("world-3m", "llama", 3_100_000);
+
+    public string Dataset { get; set; } = name == "mail" ? "panza" : "world";
+
     public static readonly Kind[] Likelihood = [new("continuation", "bits-per-byte", 12)];
 
     /// <summary>The world study: every family, ranks 1 to 8, controls.</summary>
@@ -63,6 +68,31 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
         return study;
     }
 
+    /// <summary>Three bases, adapters of two ranks and of one number of trained parameters, a history that grows.</summary>
+    public static SyntheticStudy Scaling()
+    {
+        Kind[] kinds = [WorldKinds[0] with { HasChoices = false }, WorldKinds[4]];
+        var study = new SyntheticStudy("scaling", 8, 5);
+        foreach (var (size, i) in new[] { 300_000L, 1_000_000L, 3_500_000L }.Select((n, i) => (n, i)))
+        {
+            study.Base = ($"ladder-{i}", "llama", size);
+            study.Add("none", "none", kinds, [0.01, 0.9], prompt: 18);
+            study.Add("oracle", "oracle", kinds, [0.6 + (0.15 * i), 0.9], prompt: 60, stored: 5200, evidence: 1);
+            foreach (var rank in new[] { 2, 4, 8 })
+                study.Add("lora", $"lora r={rank}", kinds, [0.1 + (0.2 * i) + (0.02 * rank), 0.9 - (0.12 * rank)], prompt: 18, stored: 1000 * rank * (1 << i), parameters: 1024L * rank * (1 << i), rank: rank, forgetting: 0.01);
+        }
+        foreach (var (name, i) in new[] { "ladder-2", "mamba-2" }.Select((n, i) => (n, i)))
+        {
+            study.Base = (name, i == 0 ? "llama" : "mamba2", 3_500_000);
+            foreach (var documents in new[] { 2, 8, 32 })
+            {
+                study.Dataset = $"world documents={documents}";
+                study.Add("full-history", "full-history", kinds, [0.95 - (0.01 * documents), 0.9], prompt: 20 * documents, stored: 160 * documents);
+            }
+        }
+        return study;
+    }
+
     /// <summary>A study of likelihoods alone, with three users, as of real mail.</summary>
     public static SyntheticStudy Mail()
     {
@@ -82,7 +112,7 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
         for (var seed = 1; seed <= (parameters > 0 ? seeds : 1); seed++)
         {
             var random = DeterministicRandom.For(seed, name, label, control);
-            var key = Digest.Of($"{name} {label} {control} {seed}")[..8];
+            var key = Digest.Of($"{name} {label} {control} {seed}{(_runs.Any(r => r.Base != Base.Name || r.Dataset != Dataset) ? $" {Base.Name} {Dataset}" : "")}")[..8];
             var before = _probes.Count;
             for (var user = 0; user < users; user++)
             {
@@ -183,14 +213,16 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
     {
         Key = key,
         Study = name,
-        Dataset = name == "mail" ? "panza" : "world",
-        Base = "world-3m",
+        Dataset = Dataset,
+        Base = Base.Name,
         Strategy = strategy,
         Label = label,
         Control = control,
         Seed = seed,
         Settings = settings,
         Status = "ok",
+        BaseArchitecture = Base.Architecture,
+        BaseParameters = Base.Parameters,
         BaseDigest = "b0b0",
         DatasetDigest = "dada",
         Precision = "float32",
