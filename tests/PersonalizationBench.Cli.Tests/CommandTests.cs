@@ -126,6 +126,25 @@ public sealed partial class CommandTests : IDisposable
         Assert.Equal("pbench: generate: expected --greedy: there is no sampling\n", _desk.Error);
     }
 
+    [Fact]
+    public async Task A_chat_is_written_by_the_bases_template_and_only_the_answer_is_printed()
+    {
+        Assert.Equal(2, await _desk.Run("generate", "tiny", "--greedy", "--chat", "--prompt", "my "));
+        Assert.Equal("pbench: --chat: tiny has no chat template; expected chat_template in tokenizer_config.json, or chat_template.jinja, beside its tokenizer\n", _desk.Error);
+
+        var here = Workbench.OfThisMachine();
+        var folder = Directory.CreateDirectory(Path.Combine(_desk.Folder, "chatty")).FullName;
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(here.BasesFolder, "world-1m"))) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        File.WriteAllText(Path.Combine(folder, "chat_template.jinja"), "{{ messages[0].role }} : {{ messages[0].content }}{{ ' ?' if add_generation_prompt }}");
+        using var output = new StringWriter();
+        Assert.Equal(0, await PbenchApp.RunAsync(["generate", folder, "--greedy", "--chat", "--tokens", "4", "--prompt", "who is it"], here with { Output = output, IsTerminal = false }, CancellationToken.None));
+
+        using var loaded = here.Bases.Load("world-1m", Precision.Auto, "auto");
+        var read = loaded.Tokenizer.Encode("user : who is it ?");
+        var answer = loaded.Generate([new GenerationRequest(read, 4) { StopIds = [loaded.Tokenizer.BeginOfText, loaded.Tokenizer.EndOfText] }], CostMeter.Unread(), CancellationToken.None)[0].Tokens;
+        Assert.Equal(loaded.Tokenizer.Decode(answer), output.ToString());
+    }
+
     [SkippableFact]
     public async Task The_story_of_stories260K_is_the_reference_programs()
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Models.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Cli.Commands;
 
@@ -14,11 +15,12 @@ internal static class GenerateCommand
         var greedy = new Option<bool>("--greedy") { Description = "Take the likeliest token each time; the only way there is, and needed so that nobody expects another" };
         var tokens = new Option<int>("--tokens") { Description = "Most tokens to generate", DefaultValueFactory = _ => 100 };
         var prompt = new Option<string>("--prompt") { Description = "The text to go on from", DefaultValueFactory = _ => "" };
+        var chat = new Option<bool>("--chat") { Description = "The prompt is what a user says: the base's chat template is put around it, and the answer alone is printed" };
         var precision = new Option<Precision>("--precision") { Description = "auto, float32 or bfloat16", DefaultValueFactory = _ => Precision.Auto };
         var device = new Option<string>("--device") { Description = "auto, cpu or cuda", DefaultValueFactory = _ => "auto" };
         device.AcceptOnlyFromAmong("auto", "cpu", "cuda");
         var adapter = new Option<string?>("--adapter") { Description = "A LoRA adapter's folder, as PEFT saves it, to put on the base" };
-        var command = new Command("generate", "Let a base go on from a text") { name, greedy, tokens, prompt, adapter, precision, device };
+        var command = new Command("generate", "Let a base go on from a text") { name, greedy, tokens, prompt, chat, adapter, precision, device };
         command.SetAction((parse, cancellation) =>
         {
             if (!parse.GetValue(greedy)) throw new PbenchException("generate: expected --greedy: there is no sampling");
@@ -26,7 +28,9 @@ internal static class GenerateCommand
             using var loaded = bench.Bases.Load(parse.GetRequiredValue(name), parse.GetValue(precision), parse.GetRequiredValue(device));
             using var bank = parse.GetValue(adapter) is { } folder ? BankOf((LoadedBase)loaded, folder) : null;
             using var inUse = bank is null ? null : ((LoadedBase)loaded).UseAdapters(bank);
-            Generate(bench, loaded, bank is null ? -1 : 0, parse.GetRequiredValue(prompt), parse.GetValue(tokens), cancellation);
+            var (text, isChat) = (parse.GetRequiredValue(prompt), parse.GetValue(chat));
+            var read = isChat ? ChatPrompt(loaded, text, bench.Clock) : TextEncoding.Prompt(loaded.Tokenizer, text);
+            Generate(bench, loaded, bank is null ? -1 : 0, read, shown: isChat ? [] : read, parse.GetValue(tokens), cancellation);
             return Task.FromResult(0);
         });
         return command;
@@ -39,14 +43,21 @@ internal static class GenerateCommand
         return AdapterBank.Of(loaded.Config, adapter, folder, loaded.Info.Device);
     }
 
-    /// <summary>Prints the prompt and what follows it, as it is: a line feed is added for a terminal only.</summary>
-    private static void Generate(Workbench bench, IBaseModel loaded, int slot, string prompt, int tokens, CancellationToken cancellation)
+    /// <summary>What a user says as the base's template writes it, up to where the answer begins.</summary>
+    private static int[] ChatPrompt(IBaseModel loaded, string said, TimeProvider clock)
+    {
+        var template = (loaded as LoadedBase)?.ChatTemplate()
+            ?? throw new PbenchException($"--chat: {loaded.Info.Name} has no chat template; expected chat_template in tokenizer_config.json, or {ChatTemplate.FileName}, beside its tokenizer");
+        return loaded.Tokenizer.Encode(template.Render([new ChatMessage("user", said)], addGenerationPrompt: true, clock));
+    }
+
+    /// <summary>Prints what follows what was read, after the part of it that is shown, as it is: a line feed is added for a terminal only.</summary>
+    private static void Generate(Workbench bench, IBaseModel loaded, int slot, int[] read, int[] shown, int tokens, CancellationToken cancellation)
     {
         var tokenizer = loaded.Tokenizer;
-        var read = TextEncoding.Prompt(tokenizer, prompt);
         var request = new GenerationRequest(read, tokens, slot) { StopIds = [tokenizer.BeginOfText, tokenizer.EndOfText] };
         var generated = loaded.Generate([request], CostMeter.Unread(), cancellation)[0].Tokens;
-        bench.Output.Write(tokenizer.Decode([.. read, .. generated]));
+        bench.Output.Write(tokenizer.Decode([.. shown, .. generated]));
         if (bench.IsTerminal) bench.Output.WriteLine();
         bench.Output.Flush();
     }

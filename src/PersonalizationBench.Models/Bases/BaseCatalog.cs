@@ -1,6 +1,7 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Models.Tokenizers;
+using PersonalizationBench.Models.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Models;
 
@@ -39,7 +40,7 @@ public sealed class BaseCatalog : IBaseCatalog
         var info = Describe(name);
         if (files.Config().VocabularySize < tokenizer.VocabularySize)
             throw new PbenchException($"{files.Tokenizer}: {tokenizer.VocabularySize} tokens do not fit the base's vocabulary of {files.Config().VocabularySize}");
-        return new LoadedBase(info, files.Weights(precision, device), tokenizer);
+        return new LoadedBase(info, files.Weights(precision, device), tokenizer) { ChatTemplate = () => ChatTemplate.LoadBeside(files.Tokenizer) };
     }
 
     IBaseModel IBaseCatalog.Load(string name, Precision precision, string device) => Load(name, precision, device);

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Models.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Models;
 
@@ -20,6 +21,10 @@ public sealed class LoadedBase : IBaseModel
     public BaseInfo Info { get; }
 
     public ITokenizer Tokenizer { get; }
+
+    /// <summary>Gives how a conversation is written for this base, null where nothing says it. Read when asked for: a template
+    /// that cannot be read keeps nobody from what needs none.</summary>
+    public Func<ChatTemplate?> ChatTemplate { get; init; } = () => null;
 
     public DecoderConfig Config => Weights.Config;
 

@@ -30,7 +30,8 @@ public sealed record SpecialTokenNames(string? Begin, string? End, string Source
         return new SpecialTokenNames(Name(part.Optional("bos_token")), Name(part.Optional("eos_token")), source);
     });
 
-    private static string? Name(JsonPart? part) => part?.Element.ValueKind == JsonValueKind.Object ? part.Required("content").String() : part?.String();
+    /// <summary>A token as the file writes it: its text, or an object with its text.</summary>
+    internal static string? Name(JsonPart? part) => part?.Element.ValueKind == JsonValueKind.Object ? part.Required("content").String() : part?.String();
 
     /// <summary>The ids: of the named tokens, else of what the template puts around a text, else of special tokens with common names.</summary>
     internal (int Begin, int End) Resolve(IReadOnlyDictionary<string, int> ids, IReadOnlySet<string> special, Template template, string tokenizer)
