@@ -93,13 +93,25 @@ public sealed class LadderTests : IDisposable
         var rungs = RecordCsv.ReadFile<RungRecord>(Path.Combine(folder, "ladder.csv"));
         Assert.Equal(["a", "b", "c"], rungs.Select(r => r.Base));
         // The shipped weights are in bf16, those that were measured after training in f32.
-        Assert.All(rungs, r => Assert.Equal(r.RecordedLoss, r.HeldOutLoss, 2e-3));
+        Assert.All(rungs, r => Assert.Equal(r.RecordedLoss, r.HeldOutLoss, LadderMeasurement.LossTolerance));
         Assert.Equal(rungs.Select(r => r.Parameters - (r.Dimension * 1285L)), rungs.Select(r => r.BodyParameters));
         var fit = Assert.Single(RecordCsv.ReadFile<FitRecord>(Path.Combine(folder, "fits.csv")));
         Assert.Equal((3, "world", "transformer"), (fit.Rungs, fit.Data, fit.Architecture));
         Assert.Equal(3, RecordCsv.ReadFile<ExamRecord>(Path.Combine(folder, "exams.csv")).Count(e => e.Exam == "facts in prompt"));
         foreach (var name in (string[])["README.md", "manifest.json", "figures/loss-by-size.svg", "figures/recall-by-size.svg"])
             Assert.True(System.IO.File.Exists(Path.Combine(folder, name)), name);
+    }
+
+    [Fact]
+    public async Task A_base_that_does_not_reproduce_its_loss_is_told()
+    {
+        Assert.Equal(0, await _desk.Run("pretrain", File(), "--only", "a"));
+        var path = Path.Combine(Base("a"), "provenance.json");
+        var provenance = System.Text.Json.Nodes.JsonNode.Parse(System.IO.File.ReadAllText(path))!;
+        provenance["held_out_loss"] = 1.5;
+        System.IO.File.WriteAllText(path, provenance.ToJsonString());
+        Assert.Equal(1, await _desk.Run("ladder", "measure", File()));
+        Assert.Contains("but its provenance says 1.5000", _desk.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -50,7 +50,9 @@ internal static class LadderCommand
             bench.Output.Write(LadderPage.Table(rungs, exams));
             bench.Output.Write(LadderPage.FitTable(fits));
             bench.Output.WriteLine($"written: {Workbench.Shown(folder)}");
-            return Task.FromResult(0);
+            var others = rungs.Where(r => Math.Abs(r.HeldOutLoss - r.RecordedLoss) > LadderMeasurement.LossTolerance).ToList();
+            foreach (var rung in others) bench.Error.WriteLine(FormattableString.Invariant($"pbench: {rung.Base}: held-out loss {rung.HeldOutLoss:0.0000}, but its provenance says {rung.RecordedLoss:0.0000}"));
+            return Task.FromResult(others.Count == 0 ? 0 : 1);
         });
         return command;
     }

@@ -10,10 +10,10 @@ internal static class TinyModels
 {
     public static readonly DecoderConfig Grouped = new(61, 32, 2, 4, 2, 48, 40);
 
-    public static LoadedBase Load(DecoderConfig? config = null, Precision precision = Precision.Float32, long seed = 7, double gain = 8)
+    public static LoadedBase Load(DecoderConfig? config = null, Precision precision = Precision.Float32, long seed = 7, double gain = 8, string device = "cpu")
     {
         config ??= Grouped;
-        var weights = DecoderWeights.Initialise(config, seed, precision);
+        var weights = DecoderWeights.Initialise(config, seed, precision, device);
         // Larger than at the start of training, so that attention and greedy choices are decided ones.
         Scale(weights, gain);
         return new LoadedBase(BaseFolder.InfoOf("tiny", "digest", config), weights, new NumberTokenizer(config.VocabularySize));
