@@ -9,7 +9,7 @@ namespace PersonalizationBench.Models.Tokenizers.HuggingFace;
 
 /// <summary>
 /// A tokenizer as Hugging Face's <c>tokenizer.json</c> describes it: added tokens are found in the text, what is between them
-/// is normalized, split into pieces, and each piece turned into ids by the model (BPE, Unigram or WordPiece).
+/// is normalized, split into pieces, and each piece turned into ids by the model (BPE, Unigram, WordPiece or WordLevel).
 /// </summary>
 /// <remarks>
 /// <para>The ids are those of the library <c>tokenizers</c> with <c>add_special_tokens=False</c>; special tokens that stand in
@@ -25,7 +25,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
     private const int MaxCached = 1 << 16;
 
     private readonly TokenizerParts _parts;
-    private readonly string[] _tokens;
+    private readonly string?[] _tokens;
     private readonly HashSet<int> _special;
     private readonly AddedTokenFinder _inText, _inNormalized;
     private readonly Template _template;
@@ -92,7 +92,7 @@ public sealed class HuggingFaceTokenizer : ITokenizer
         {
             ArgumentOutOfRangeException.ThrowIfNegative(id, nameof(ids));
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, _tokens.Length, nameof(ids));
-            if (keepSpecial || !_special.Contains(id)) tokens.Add(_tokens[id]);
+            if (_tokens[id] is { } token && (keepSpecial || !_special.Contains(id))) tokens.Add(token);
         }
         return string.Concat(_parts.Decoder(tokens));
     }
@@ -145,9 +145,13 @@ public sealed class HuggingFaceTokenizer : ITokenizer
 internal sealed record TokenizerParts(TokenModel Model, IReadOnlyList<AddedToken> Added, Normalizer Normalizer, PreTokenizer PreTokenizer, Decoder Decoder);
 
 /// <summary>The model's tokens and the added ones together.</summary>
-internal sealed record WholeVocabulary(Dictionary<string, int> Ids, string[] Tokens)
+/// <param name="Tokens">By id; null where no token has it.</param>
+internal sealed record WholeVocabulary(Dictionary<string, int> Ids, string?[] Tokens)
 {
-    /// <summary>Refuses what contradicts itself: a token with two ids, an id with two tokens, an id without a token below the last.</summary>
+    /// <summary>Gaps that are larger than this, and than the vocabulary many times, are damage.</summary>
+    private const int LargestGaps = 1 << 16;
+
+    /// <summary>Refuses what contradicts itself: a token with two ids, an id with two tokens, an id far beyond the number of tokens.</summary>
     public static WholeVocabulary Of(TokenModel model, IReadOnlyList<AddedToken> added, string source)
     {
         var ids = new Dictionary<string, int>(model.Vocabulary, StringComparer.Ordinal);
@@ -160,16 +164,10 @@ internal sealed record WholeVocabulary(Dictionary<string, int> Ids, string[] Tok
             if (!ids.TryAdd(content, id) && ids[content] != id) throw new PbenchException($"{source}: added_tokens[{i}]: '{content}' has the id {ids[content]} in the model's vocabulary, found {id}");
             if (!owners.TryAdd(id, content) && owners[id] != content) throw new PbenchException($"{source}: added_tokens[{i}]: '{content}' has the id {id} of '{owners[id]}'");
         }
-        var tokens = new string[owners.Count];
-        foreach (var (id, token) in owners)
-        {
-            if (id < tokens.Length) tokens[id] = token;
-            else
-            {
-                var missing = Enumerable.Range(0, tokens.Length).First(i => !owners.ContainsKey(i));
-                throw new PbenchException($"{source}: model.vocab: '{token}' has the id {id} among {tokens.Length} tokens; expected the ids 0 to {tokens.Length - 1}, and {missing} is missing");
-            }
-        }
+        var last = owners.Keys.Max();
+        if (last >= Math.Max(LargestGaps, 8L * owners.Count)) throw new PbenchException($"{source}: '{owners[last]}' has the id {last} among {owners.Count} tokens; expected an id below {Math.Max(LargestGaps, 8L * owners.Count)}");
+        var tokens = new string?[last + 1];
+        foreach (var (id, token) in owners) tokens[id] = token;
         return new WholeVocabulary(ids, tokens);
     }
 }

@@ -8,7 +8,7 @@ namespace PersonalizationBench.Models.Tokenizers.HuggingFace;
 /// <param name="goesOn">True for a text that goes on after another one, before which nothing may be put.</param>
 internal delegate string Normalizer(string text, bool goesOn);
 
-/// <summary>Reads <c>normalizer</c>. <c>Precompiled</c> (SentencePiece's own table) is refused by name, as is what is not known.</summary>
+/// <summary>Reads <c>normalizer</c>; what is not known is refused by name.</summary>
 internal static class Normalizers
 {
     private static readonly Dictionary<string, Func<JsonPart, Normalizer>> Known = new()
@@ -24,6 +24,7 @@ internal static class Normalizers
         ["Replace"] = Replace,
         ["Prepend"] = Prepend,
         ["BertNormalizer"] = Bert,
+        ["Precompiled"] = Precompiled,
         ["ByteLevel"] = _ => (text, _) => ByteAlphabet.ToCharacters(text),
         ["Sequence"] = Sequence,
     };
@@ -56,6 +57,12 @@ internal static class Normalizers
     {
         var prefix = part.Required("prepend").String();
         return (text, goesOn) => text.Length == 0 || goesOn ? text : prefix + text;
+    }
+
+    private static Normalizer Precompiled(JsonPart part)
+    {
+        var map = PrecompiledMap.Read(part);
+        return (text, _) => map.Normalize(text);
     }
 
     private static Normalizer Bert(JsonPart part)

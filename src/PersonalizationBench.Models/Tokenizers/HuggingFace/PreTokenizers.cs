@@ -15,6 +15,7 @@ internal static class PreTokenizers
         ["Split"] = Split,
         ["Digits"] = part => ByKind(UnicodeClass.IsNumber, part.Bool("individual_digits", false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous),
         ["Punctuation"] = part => ByKind(UnicodeClass.IsPunctuation, part.Optional("behavior") is { } behavior ? Splitting.ReadBehavior(behavior) : SplitBehavior.Isolated),
+        ["CharDelimiterSplit"] = part => ByDelimiter(part.Required("delimiter").Character()),
         ["WhitespaceSplit"] = _ => ByKind(Rune.IsWhiteSpace, SplitBehavior.Removed),
         ["Whitespace"] = _ => Each(WordsAndSigns),
         ["BertPreTokenizer"] = _ => InSequence(ByKind(Rune.IsWhiteSpace, SplitBehavior.Removed), ByKind(UnicodeClass.IsPunctuation, SplitBehavior.Isolated)),
@@ -36,6 +37,8 @@ internal static class PreTokenizers
 
     private static PreTokenizer ByKind(Func<Rune, bool> isDelimiter, SplitBehavior behavior) =>
         Each((piece, into) => Splitting.Split(piece, Splitting.MatchesOf(piece.Span, isDelimiter), behavior, invert: false, into));
+
+    private static PreTokenizer ByDelimiter(string delimiter) => ByKind(rune => rune == Rune.GetRuneAt(delimiter, 0), SplitBehavior.Removed);
 
     private static PreTokenizer Split(JsonPart part)
     {

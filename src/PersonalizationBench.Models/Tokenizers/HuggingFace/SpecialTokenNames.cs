@@ -12,8 +12,8 @@ public sealed record SpecialTokenNames(string? Begin, string? End, string Source
 
     public static readonly SpecialTokenNames Unknown = new(null, null, FileName);
 
-    // In the order of preference; a vocabulary seldom has several.
-    private static readonly string[] CommonBegins = ["<|begin_of_text|>", "<s>", "<bos>", "[CLS]", "<|endoftext|>"];
+    // In the order of preference; a vocabulary seldom has several. T5 has no token to begin with but the padding.
+    private static readonly string[] CommonBegins = ["<|begin_of_text|>", "<s>", "<bos>", "[CLS]", "<|endoftext|>", "<pad>"];
     private static readonly string[] CommonEnds = ["<|end_of_text|>", "</s>", "<eos>", "[SEP]", "<|endoftext|>"];
 
     /// <summary>The names in the <c>tokenizer_config.json</c> beside a file, where there is one.</summary>

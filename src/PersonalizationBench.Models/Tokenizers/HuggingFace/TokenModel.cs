@@ -19,15 +19,23 @@ internal abstract class TokenModel(Dictionary<string, int> vocabulary)
     {
         ["BPE"] = BpeModel.Read,
         ["Unigram"] = UnigramModel.Read,
+        ["WordLevel"] = WordLevelModel.Read,
         ["WordPiece"] = WordPieceModel.Read,
     };
 
     /// <summary>Reads <c>model</c>; what is not known is refused by name. The oldest files (GPT-2's, BERT's) give no type: it is
     /// told by a key that only it has.</summary>
     public static TokenModel Read(JsonPart part) => part.ReadByType(Known,
-        part.Has("merges") ? "BPE" : part.Has("unk_id") ? "Unigram" : part.Has("max_input_chars_per_word") ? "WordPiece" : null);
+        part.Has("merges") ? "BPE" : part.Has("unk_id") ? "Unigram" : part.Has("max_input_chars_per_word") ? "WordPiece" : part.Has("unk_token") ? "WordLevel" : null);
 
     protected bool TryFind(ReadOnlySpan<char> token, out int id) => _bySpan.TryGetValue(token, out id);
+
+    /// <summary>The id of <c>unk_token</c>, which has to be in the vocabulary.</summary>
+    protected static int UnknownId(JsonPart part, IReadOnlyDictionary<string, int> vocabulary, string otherwise)
+    {
+        var unknown = part.Optional("unk_token")?.String() ?? otherwise;
+        return vocabulary.TryGetValue(unknown, out var id) ? id : throw part.Error($"unk_token: '{unknown}' is not in the vocabulary");
+    }
 
     /// <summary>The ids of <c>&lt;0xNN&gt;</c>, -1 where the vocabulary has none; null where bytes are not fallen back to.</summary>
     protected int[]? ByteIds(bool fallback) => fallback ? [.. Enumerable.Range(0, 256).Select(b => TryFind($"<0x{b:X2}>", out var id) ? id : -1)] : null;

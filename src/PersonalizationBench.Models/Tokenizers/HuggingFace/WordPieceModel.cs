@@ -18,9 +18,7 @@ internal sealed class WordPieceModel : TokenModel
     public static new WordPieceModel Read(JsonPart part)
     {
         var vocabulary = ReadVocabulary(part.Required("vocab"));
-        var unknown = part.Optional("unk_token")?.String() ?? "[UNK]";
-        if (!vocabulary.TryGetValue(unknown, out var unknownId)) throw part.Error($"unk_token: '{unknown}' is not in the vocabulary");
-        return new WordPieceModel(vocabulary, part.Optional("continuing_subword_prefix")?.String() ?? "##", unknownId, part.Optional("max_input_chars_per_word")?.Int() ?? 100);
+        return new WordPieceModel(vocabulary, part.Optional("continuing_subword_prefix")?.String() ?? "##", UnknownId(part, vocabulary, "[UNK]"), part.Optional("max_input_chars_per_word")?.Int() ?? 100);
     }
 
     public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids)

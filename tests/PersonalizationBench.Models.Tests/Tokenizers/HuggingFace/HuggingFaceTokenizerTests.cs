@@ -72,6 +72,31 @@ public class HuggingFaceTokenizerTests
     }
 
     [Theory]
+    [InlineData("ﬁn\tﬁ", new[] { 3, 8, 6 }, "fin fi")] // ▁ fin: -6.5; ▁fi n: -7
+    [InlineData("  fin fi\n", new[] { 3, 8, 6 }, "fin fi")]
+    [InlineData("x<extra_id_0>fi", new[] { 3, 2, 99, 6 }, " fi")]
+    public void T5sFilesAreRead(string text, int[] expected, string decoded)
+    {
+        var tokenizer = TokenizerJson.Load(TokenizerJson.T5);
+        Assert.Equal(expected, tokenizer.Encode(text));
+        Assert.Equal(decoded, tokenizer.Decode(expected));
+        Assert.Equal((100, 0, 1), (tokenizer.VocabularySize, tokenizer.BeginOfText, tokenizer.EndOfText));
+        Assert.Equal([1], tokenizer.TemplateAfter);
+    }
+
+    [Fact]
+    public void WordLevelTakesWholeWordsAndIdsMayHaveGaps()
+    {
+        var tokenizer = TokenizerJson.Load(TokenizerJson.WordLevel);
+        Assert.Equal([1, 2, 5, 0, 9], tokenizer.Encode("the cat! dog[SEP]"));
+        Assert.Equal((10, 7, 9), (tokenizer.VocabularySize, tokenizer.BeginOfText, tokenizer.EndOfText));
+        // What no token has is nothing.
+        Assert.Equal("the cat", tokenizer.Decode([1, 3, 4, 6, 8, 2]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([10]));
+        Assert.Contains("model: unk_token: '<unk>' is not in the vocabulary", Assert.Throws<PbenchException>(() => TokenizerJson.Load(TokenizerJson.WordLevel.Replace(",\"unk_token\":\"[UNK]\"", ""))).Message);
+    }
+
+    [Theory]
     [InlineData("", "abc", new[] { 5, 4 })]
     [InlineData("\"ignore_merges\":true,", "abc", new[] { 6 })] // a piece that is a token is that token
     [InlineData("\"ignore_merges\":true,", "abca", new[] { 5, 4, 2 })]
@@ -85,9 +110,9 @@ public class HuggingFaceTokenizerTests
     [Fact]
     public void TheOldestFilesGiveTheirModelNoType()
     {
-        foreach (var json in new[] { TokenizerJson.Llama2, TokenizerJson.Unigram(), TokenizerJson.WordPiece })
+        foreach (var json in new[] { TokenizerJson.Llama2, TokenizerJson.Unigram(), TokenizerJson.WordPiece, TokenizerJson.WordLevel })
         {
-            var untyped = json.Replace("\"type\":\"BPE\",", "").Replace("\"type\":\"Unigram\",", "").Replace("\"type\":\"WordPiece\",\"unk", "\"unk");
+            var untyped = json.Replace("\"type\":\"BPE\",", "").Replace("\"type\":\"Unigram\",", "").Replace("\"type\":\"WordLevel\",", "").Replace("\"type\":\"WordPiece\",\"unk", "\"unk");
             Assert.NotEqual(json, untyped);
             Assert.Equal(TokenizerJson.Load(json).Encode("unaff ab"), TokenizerJson.Load(untyped).Encode("unaff ab"));
         }

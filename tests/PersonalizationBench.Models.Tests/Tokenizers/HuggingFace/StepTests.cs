@@ -1,3 +1,5 @@
+using System.Text;
+using PersonalizationBench.Core;
 using PersonalizationBench.Models.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Models.Tests.Tokenizers.HuggingFace;
@@ -25,6 +27,7 @@ public class StepTests
     [InlineData("""{"type":"Digits","individual_digits":true}""", "𝟘𝟙a", "𝟘|𝟙|a")]
     [InlineData("""{"type":"Punctuation"}""", "Hey! you?!$", "Hey|!| you|?|!|$")]
     [InlineData("""{"type":"Punctuation","behavior":"Contiguous"}""", "Hey! you?!", "Hey|!| you|?!")]
+    [InlineData("""{"type":"CharDelimiterSplit","delimiter":"é"}""", "aébéé c", "a|b| c")]
     [InlineData("""{"type":"WhitespaceSplit"}""", " Hey  you!\n", "Hey|you!")]
     [InlineData("""{"type":"Whitespace"}""", "Hey man! ok_1 𝒜é?!", "Hey|man|!|ok_1|𝒜é|?!")]
     [InlineData("""{"type":"BertPreTokenizer"}""", "Hey you! $5", "Hey|you|!|$|5")]
@@ -61,6 +64,43 @@ public class StepTests
     [InlineData("""{"type":"BertNormalizer","clean_text":false,"handle_chinese_chars":false,"strip_accents":true,"lowercase":false}""", "É中", "E中")]
     [InlineData("""{"type":"ByteLevel"}""", "é ", "Ã©Ġ")]
     public void NormalizersChange(string json, string text, string expected) => Assert.Equal(expected, Normalizers.Read(TokenizerJson.Part(json, "normalizer"))(text, false));
+
+    [Theory]
+    [InlineData("a ﬁx\tc", "a fix c")]
+    [InlineData("\r\n\n", "  ")] // one cluster, and as a whole what its beginning becomes
+    [InlineData("e\u0301\u200b!", "é!")]
+    [InlineData("a\u0301 e", "a\u0301 e")]
+    [InlineData("e\u0301\u0302\u0303", "e\u0301\u0302\u0303")] // seven bytes: one by one, where e alone is not known
+    [InlineData("ﬁ\u0301", "fi")] // five bytes: the accent goes
+    [InlineData("ﬁ\u0301\u0301", "fi\u0301\u0301")]
+    [InlineData("e\u0301\u0302", "é")] // the shortest beginning that is known
+    [InlineData("𝒜👨‍👩‍👧한ab\0", "A👨‍👩‍👧한a1\0")]
+    [InlineData("", "")]
+    public void APrecompiledTableChangesClustersOrCharacters(string text, string expected)
+    {
+        var table = CharsMap.Of(("ﬁ", "fi"), ("\t", " "), ("\r", " "), ("\n", " "), ("e\u0301", "é"), ("e\u0301\u0302", "ế"), ("\u200b", ""), ("𝒜", "A"), ("b", "1"));
+        Assert.Equal(expected, Precompiled(table)(text));
+    }
+
+    [Fact]
+    public void EveryRuleOfAPrecompiledTableIsFoundAndNothingElse()
+    {
+        var random = new DeterministicRandom(17);
+        for (var i = 0; i < 20; i++)
+        {
+            var rules = Enumerable.Range(0, 1 + random.Next(300)).Select(_ => new Rune(random.Chance(0.5) ? random.Next(0x21, 0x800) : random.Next(0x10000, 0x10FFFF)).ToString()).Distinct().ToDictionary(r => r, _ => RandomText.Next(random, 3).Replace("\0", ""));
+            var normalize = Precompiled(CharsMap.Of([.. rules.Select(r => (r.Key, r.Value))]));
+            foreach (var (from, to) in rules) Assert.Equal(to, normalize(from));
+            for (var code = 0x21; code < 0x10FFFF; code += random.Next(1, 500))
+                if (Rune.IsValid(code) && new Rune(code).ToString() is var other && !rules.ContainsKey(other)) Assert.Equal(other, normalize(other));
+        }
+    }
+
+    private static Func<string, string> Precompiled(string table)
+    {
+        var normalizer = Normalizers.Read(TokenizerJson.Part($$"""{"type":"Precompiled","precompiled_charsmap":"{{table}}"}""", "normalizer"));
+        return text => normalizer(text, false);
+    }
 
     [Theory]
     [InlineData("""{"type":"ByteLevel"}""", "H|Ã|©|Ġy", "Hé y")]

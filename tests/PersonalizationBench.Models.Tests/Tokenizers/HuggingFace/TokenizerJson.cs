@@ -55,6 +55,21 @@ internal static class TokenizerJson
         "vocab":{"[UNK]":0,"[CLS]":1,"[SEP]":2,"un":3,"##aff":4,"##able":5,"runs":6,"!":7,"##a":8,"u":9}}}
         """;
 
+    /// <summary>As T5's: SentencePiece's own table, and neither a token that begins a text nor one id after another.</summary>
+    public static readonly string T5 = $$"""
+        {"version":"1.0","truncation":null,"padding":null,"added_tokens":[{"id":0,"content":"<pad>","special":true},{"id":1,"content":"</s>","special":true},{"id":2,"content":"<unk>","special":true},{"id":99,"content":"<extra_id_0>","special":true}],
+        "normalizer":{"type":"Precompiled","precompiled_charsmap":"{{CharsMap.Of(("\t", " "), ("\n", " "), ("ﬁ", "fi"))}}"},
+        "pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","add_prefix_space":true}]},
+        "post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0} },{"SpecialToken":{"id":"</s>","type_id":0} }],"pair":[],"special_tokens":{"</s>":{"id":"</s>","ids":[1],"tokens":["</s>"]} } },
+        "decoder":{"type":"Metaspace","replacement":"▁","add_prefix_space":true},
+        "model":{"type":"Unigram","unk_id":2,"vocab":[["<pad>",0],["</s>",0],["<unk>",0],["▁",-2],["f",-3],["i",-3],["▁fi",-4],["n",-3],["fin",-4.5]]} }
+        """;
+
+    public const string WordLevel = """
+        {"added_tokens":[{"id":7,"content":"[CLS]","special":true},{"id":9,"content":"[SEP]","special":true}],"pre_tokenizer":{"type":"Whitespace"},
+        "model":{"type":"WordLevel","vocab":{"[UNK]":0,"the":1,"cat":2,"!":5},"unk_token":"[UNK]"}}
+        """;
+
     /// <summary>The words of the Metaspace-free rest: BPE over letters, with whatever else is asked for.</summary>
     public static string Bpe(string vocabulary, string merges, string options = "", string added = """{"id":0,"content":"<s>","special":true},{"id":1,"content":"</s>","special":true}""", string rest = "") =>
         $$"""{"added_tokens":[{{added}}],{{rest}}"model":{"type":"BPE",{{options}}"vocab":{"<s>":0,"</s>":1,{{vocabulary}}},"merges":[{{merges}}]} }""";
