@@ -16,7 +16,7 @@ internal static partial class CheckpointLayout
     {
         "gpt2" => Gpt2(config, names.Any(n => n.StartsWith("transformer.", StringComparison.Ordinal)) ? "transformer." : ""),
         "gpt_neox" => GptNeoX(config),
-        "mamba2" => config.Shapes().Select(s => Renamed(Saved(config, s.Name, s.Shape), s.Name)),
+        "mamba" or "mamba2" => config.Shapes().Select(s => Renamed(Saved(config, s.Name, s.Shape), s.Name)),
         _ => config.Shapes().Select(s => Same(s.Name, s.Name, s.Shape)),
     };
 
@@ -27,7 +27,7 @@ internal static partial class CheckpointLayout
         return weight with { Name = name, Shape = shape };
     }
 
-    private static (string Name, long[] Shape) Saved(DecoderConfig config, string name, long[] shape) => config.ModelType != "mamba2" ? (name, shape) : name.Split('.') switch
+    private static (string Name, long[] Shape) Saved(DecoderConfig config, string name, long[] shape) => config.Recurrent is null ? (name, shape) : name.Split('.') switch
     {
         [.., "embed_tokens", "weight"] => ("backbone.embeddings.weight", shape),
         ["model", "layers", var layer, "input_layernorm", "weight"] => ($"backbone.layers.{layer}.norm.weight", shape),

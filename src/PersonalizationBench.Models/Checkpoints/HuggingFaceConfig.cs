@@ -8,13 +8,13 @@ using PersonalizationBench.Torch;
 namespace PersonalizationBench.Models.Checkpoints;
 
 /// <summary>
-/// Hugging Face's <c>config.json</c>: Llama (SmolLM2 among them), Mistral, Qwen2, Qwen2.5, Qwen3, GPT-2, GPT-NeoX (Pythia) and
-/// Mamba-2.
+/// Hugging Face's <c>config.json</c>: Llama (SmolLM2 among them), Mistral, Qwen2, Qwen2.5, Qwen3, GPT-2, GPT-NeoX (Pythia),
+/// Mamba and Mamba-2.
 /// Every field that changes the result is honoured or refused by name; defaults are those of transformers 4.57.
 /// </summary>
 internal static partial class HuggingFaceConfig
 {
-    private static readonly string[] ModelTypes = ["llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox", "mamba2"];
+    private static readonly string[] ModelTypes = ["llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox", "mamba", "mamba2"];
 
     /// <summary>Fields without a say in a forward pass in evaluation: names, numbers of special tokens, training, generation.</summary>
     private static readonly HashSet<string> Inert = [.. """
@@ -44,6 +44,7 @@ internal static partial class HuggingFaceConfig
         {
             "gpt2" => Gpt2(fields),
             "gpt_neox" => GptNeoX(fields),
+            "mamba" => Mamba(fields, source),
             "mamba2" => Mamba2(fields, source),
             _ => LlamaLike(fields, type),
         };
@@ -184,15 +185,55 @@ internal static partial class HuggingFaceConfig
     /// <summary>A model without positions has no longest sequence: this one stands for it, unless the file names what it was trained on.</summary>
     private const int Unbounded = 1 << 20;
 
+    private static DecoderConfig Mamba(ConfigFields fields, string source)
+    {
+        var (dimension, layers) = (fields.Int("hidden_size"), fields.Int("num_hidden_layers"));
+        fields.OneOf("hidden_act", "silu", ("silu", true), ("swish", true));
+        Demand(fields, "rms_norm", true);
+        IgnoreTraining(fields);
+        // How to compute, not what.
+        foreach (var way in new[] { "fused_add_norm", "use_mambapy", "use_associative_scan", "pad_vocab_size_multiple" }) fields.Take(way);
+        var expanded = (int)(fields.Number("expand", 2) * dimension);
+        var inner = fields.Int("intermediate_size", expanded);
+        Agree("intermediate_size", inner, expanded);
+        // The authors' own names for the same, which converted files keep.
+        foreach (var (name, value) in new[] { ("d_model", dimension), ("d_inner", inner), ("n_layer", layers) }) Agree(name, fields.Int(name, value), value);
+        if (fields.Take("ssm_cfg") is { } other && StrictJson.Object(other, source, "ssm_cfg").EnumerateObject().Any()) throw fields.Error("ssm_cfg", "{}; nothing else is supported", other);
+        var rank = fields.Take("time_step_rank") is { } given && !(given.ValueKind == JsonValueKind.String && given.GetString() == "auto")
+            ? StrictJson.Int(given, source, "time_step_rank") : (dimension + 15) / 16;
+        return new DecoderConfig(
+            fields.Int("vocab_size"), dimension, layers, 0, 0, 0, fields.Int("max_position_embeddings", Unbounded),
+            NormEpsilon: fields.Number("layer_norm_epsilon", 1e-5), TiedHead: fields.Flag("tie_word_embeddings", true))
+        {
+            ModelType = "mamba",
+            Selective = new SelectiveShape(inner, fields.Int("state_size", 16), rank, fields.Int("conv_kernel", 4))
+            {
+                ConvolutionBias = fields.Flag("use_conv_bias", true),
+                ProjectionBias = fields.Flag("use_bias", false),
+            },
+        };
+
+        void Agree(string key, int found, int expected)
+        {
+            if (found != expected) throw new PbenchException($"{source}: {key}: expected {expected} by hidden_size, expand and num_hidden_layers, found {found}");
+        }
+    }
+
+    /// <summary>About the first values of steps and weights, and the residual's type, a matter of precision.</summary>
+    private static void IgnoreTraining(ConfigFields fields)
+    {
+        foreach (var training in new[] { "time_step_min", "time_step_max", "time_step_floor", "time_step_scale", "time_step_init_scheme", "rescale_prenorm_residual", "residual_in_fp32" }) fields.Take(training);
+    }
+
     private static DecoderConfig Mamba2(ConfigFields fields, string source)
     {
         var (dimension, heads) = (fields.Int("hidden_size"), fields.Int("num_heads", 128));
         fields.OneOf("hidden_act", "silu", ("silu", true), ("swish", true));
         Demand(fields, "use_bias", false);
         Demand(fields, "rms_norm", true);
-        // Steps are bounded by time_step_limit; time_step_min, _max, _floor and _rank are about their first values, the
-        // residual's type about precision alone.
-        foreach (var training in new[] { "time_step_min", "time_step_max", "time_step_floor", "time_step_rank", "time_step_init_scheme", "rescale_prenorm_residual", "residual_in_fp32" }) fields.Take(training);
+        // Steps are bounded by time_step_limit alone; time_step_rank is Mamba's.
+        IgnoreTraining(fields);
+        fields.Take("time_step_rank");
         var state = new StateSpaceShape(heads, fields.Int("head_dim", 64), fields.Int("state_size", 128), fields.Int("n_groups", 8), fields.Int("conv_kernel", 4), fields.Int("chunk_size", 256))
         {
             ConvolutionBias = fields.Flag("use_conv_bias", true),

@@ -22,7 +22,7 @@ public static class ComputePrecision
         _ => config.Dimension >= (IsFused(config) ? SmallestFusedDimension : SmallestBFloat16Dimension) && Kernels.FastBFloat16(device) ? ScalarType.BFloat16 : ScalarType.Float32,
     };
 
-    private static bool IsFused(DecoderConfig config) => config.StateSpace is null && config.HeadDimension % 16 == 0;
+    private static bool IsFused(DecoderConfig config) => config.Recurrent is null && config.HeadDimension % 16 == 0;
 
     public static string Name(ScalarType type) => type == ScalarType.BFloat16 ? "bfloat16" : "float32";
 }

@@ -8,7 +8,7 @@ internal sealed class DecoderCache : IDisposable
     /// <param name="capacity">Longest sequence; states do not grow with it.</param>
     public DecoderCache(DecoderConfig config, int rows, int capacity, torch.ScalarType type, string device)
     {
-        if (config.StateSpace is { } shape) States = new StateCache(config, shape, rows, type, device);
+        if (config.Recurrent is { } shape) States = new StateCache(config, shape, rows, type, device);
         else Keys = new KvCache(config, rows, capacity, type, device);
     }
 
@@ -20,7 +20,7 @@ internal sealed class DecoderCache : IDisposable
 
     /// <summary>Bytes of a cache before it is made.</summary>
     public static long BytesOf(DecoderConfig config, int rows, int capacity, torch.ScalarType type) =>
-        rows * (config.StateSpace is { } shape ? StateCache.BytesPerRow(config, shape, type) : capacity * KvCache.BytesPerToken(config, type));
+        rows * (config.Recurrent is { } shape ? StateCache.BytesPerRow(config, shape, type) : capacity * KvCache.BytesPerToken(config, type));
 
     public void Dispose()
     {

@@ -28,7 +28,7 @@ public enum MlpKind
 
 /// <summary>
 /// The shape of a decoder-only model: Llama (Touvron et al., 2023, arXiv:2307.09288) unless said otherwise by the
-/// properties that are not in the constructor, with which it is Mistral, Qwen, GPT-2, GPT-NeoX or Mamba-2.
+/// properties that are not in the constructor, with which it is Mistral, Qwen, GPT-2, GPT-NeoX, Mamba or Mamba-2.
 /// </summary>
 /// <param name="VocabularySize">Rows of the embedding.</param>
 /// <param name="Dimension">Width of the residual stream.</param>
@@ -90,11 +90,17 @@ public sealed record DecoderConfig(
 
     public int FirstWindowedLayer { get; init; }
 
-    /// <summary>Blocks are Mamba-2 mixers, without attention and without a second half; null: a transformer's.</summary>
+    /// <summary>Blocks are Mamba-2 mixers, without attention and without a second half; null: they are not.</summary>
     public StateSpaceShape? StateSpace { get; init; }
 
+    /// <summary>Blocks are Mamba mixers, likewise.</summary>
+    public SelectiveShape? Selective { get; init; }
+
+    /// <summary>Whichever mixer keeps states; null in a transformer.</summary>
+    public RecurrentShape? Recurrent => (RecurrentShape?)StateSpace ?? Selective;
+
     /// <summary>Channels of a head that turn.</summary>
-    public int RotaryDimension => LearnedPositions || StateSpace is not null ? 0 : (int)(RotaryShare * HeadDimension);
+    public int RotaryDimension => LearnedPositions || Recurrent is not null ? 0 : (int)(RotaryShare * HeadDimension);
 
     /// <summary>Width of the queries of one token.</summary>
     public int QueryDimension => HeadDimension * Heads;
@@ -111,7 +117,7 @@ public sealed record DecoderConfig(
 
     /// <summary>The products of a block, each with the projections that share its input, in order.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Products =>
-        StateSpace is not null ? WeightNames.StateSpaceProducts : Mlp == MlpKind.SwiGlu ? WeightNames.GatedProducts : WeightNames.PlainProducts;
+        Recurrent is not null ? WeightNames.RecurrentProducts : Mlp == MlpKind.SwiGlu ? WeightNames.GatedProducts : WeightNames.PlainProducts;
 
     /// <summary>The projections of a block that can be adapted, in the order of <see cref="Products"/>.</summary>
     public IReadOnlyList<string> Projections => [.. Products.SelectMany(p => p)];
@@ -132,8 +138,12 @@ public sealed record DecoderConfig(
         [.., "embed_tokens", "weight"] or ["lm_head", "weight"] => [VocabularySize, Dimension],
         [.., "embed_positions", "weight"] => [ContextLength, Dimension],
         [.., "mixer", "norm", "weight"] when StateSpace is { } s => [s.Inner],
-        [.., "conv1d", "weight"] when StateSpace is { } s => [s.Mixed, s.ConvolutionWidth],
-        [.., "conv1d", "bias"] when StateSpace is { } s => [s.Mixed],
+        [.., "conv1d", "weight"] when Recurrent is { } r => [r.Mixed, r.ConvolutionWidth],
+        [.., "conv1d", "bias"] when Recurrent is { } r => [r.Mixed],
+        [.., "x_proj", "weight"] when Selective is { } s => [s.Selected, s.Inner],
+        [.., "dt_proj", "weight"] when Selective is { } s => [s.Inner, s.StepRank],
+        [.., "A_log"] when Selective is { } s => [s.Inner, s.StateSize],
+        [.., "D"] or [.., "dt_proj", "bias"] when Selective is { } s => [s.Inner],
         [.., "dt_bias" or "A_log" or "D"] when StateSpace is { } s => [s.Heads],
         [.., "input_layernorm" or "post_attention_layernorm" or "norm", "weight" or "bias"] => [Dimension],
         [.., "q_norm" or "k_norm", "weight"] => [HeadDimension],
@@ -145,9 +155,9 @@ public sealed record DecoderConfig(
     /// <summary>(out, in) of a projection such as <c>q_proj</c>.</summary>
     public (int Output, int Input) ProjectionShape(string module) => module switch
     {
-        "in_proj" when StateSpace is { } s => (s.Projected, Dimension),
-        "out_proj" when StateSpace is { } s => (Dimension, s.Inner),
-        _ when StateSpace is not null => throw NoProjection(module),
+        "in_proj" when Recurrent is { } r => (r.Projected, Dimension),
+        "out_proj" when Recurrent is { } r => (Dimension, r.Inner),
+        _ when Recurrent is not null => throw NoProjection(module),
         "q_proj" => (QueryDimension, Dimension),
         "o_proj" => (Dimension, QueryDimension),
         "k_proj" or "v_proj" => (KeyValueDimension, Dimension),
@@ -171,13 +181,22 @@ public sealed record DecoderConfig(
         Require(Layers > 0, "num_hidden_layers must be positive", Layers);
         Require(ContextLength > 1, "max_position_embeddings must be at least 2", ContextLength);
         Require(NormEpsilon > 0, "the norm's epsilon must be positive", NormEpsilon);
+        if (Recurrent is { } r)
+        {
+            Require(r.StateSize > 0, "state_size must be positive", r.StateSize);
+            Require(r.ConvolutionWidth > 1, "conv_kernel must be at least 2", r.ConvolutionWidth);
+        }
+        if (Selective is { } selective)
+        {
+            Require(selective.Inner > 0, "intermediate_size must be positive", selective.Inner);
+            Require(selective.StepRank > 0, "time_step_rank must be positive", selective.StepRank);
+            return this;
+        }
         if (StateSpace is { } s)
         {
             Require(s.Heads > 0, "num_heads must be positive", s.Heads);
             Require(s.HeadDimension > 0, "head_dim must be positive", s.HeadDimension);
-            Require(s.StateSize > 0, "state_size must be positive", s.StateSize);
             Require(s.Groups > 0 && s.Heads % s.Groups == 0, $"n_groups must divide num_heads {s.Heads}", s.Groups);
-            Require(s.ConvolutionWidth > 1, "conv_kernel must be at least 2", s.ConvolutionWidth);
             Require(s.ChunkSize > 0, "chunk_size must be positive", s.ChunkSize);
             Require(s.MinStep >= 0 && s.MinStep <= (s.MaxStep ?? double.PositiveInfinity), "time_step_limit must be [low, high] with 0 <= low <= high", s.MinStep);
             return this;

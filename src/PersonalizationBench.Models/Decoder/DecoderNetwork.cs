@@ -23,6 +23,9 @@ internal static class DecoderNetwork
         if (config.StateSpace is { } shape)
             return Run(config, parameters, x, adapters, (layer, block, projected) =>
                 TorchExtras.StateSpace(projected.view(batch, length, -1), block.StateSpace!, shape, config.NormEpsilon, tokens.Lengths, cache?.States![layer]));
+        if (config.Selective is { } selective)
+            return Run(config, parameters, x, adapters, (layer, block, projected) =>
+                TorchExtras.Selective(projected.view(batch, length, -1), block.Selective!, selective, tokens.Lengths, cache?.States![layer]));
         if (parameters.Positions is { } learned)
             x = (x.view(batch, length, -1) + (tokens.Positions is null ? learned.narrow(0, 0, length) : learned.index_select(0, tokens.Positions))).view(-1, config.Dimension);
         var (cos, sin) = tokens.Positions is null ? rotary.Range(0, (int)length) : rotary.Row(tokens.Positions);
@@ -45,6 +48,8 @@ internal static class DecoderNetwork
         var x = parameters.Embedding.index_select(0, ids.view(-1));
         if (config.StateSpace is { } shape)
             return Run(config, parameters, x, adapters, (layer, block, projected) => TorchExtras.StateSpaceNext(projected, block.StateSpace!, shape, config.NormEpsilon, cache.States![layer]));
+        if (config.Selective is { } selective)
+            return Run(config, parameters, x, adapters, (layer, block, projected) => TorchExtras.SelectiveNext(projected, block.Selective!, selective, cache.States![layer]));
         var span = (int)positions.Max() + 1;
         var position = tensor(positions).to(ids.device);
         var (cos, sin) = rotary.Of(position);

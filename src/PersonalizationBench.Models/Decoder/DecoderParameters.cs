@@ -33,7 +33,7 @@ internal sealed class DecoderParameters : IDisposable
         Head = _views[config.TiedHead ? WeightNames.Embedding : WeightNames.Head];
         var at = _stored.ToDictionary(s => s.Name, s => s.Tensor);
         FinalNorm = Affine(WeightNames.FinalNorm);
-        Blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => config.StateSpace is null ? Transformer(layer) : StateSpace(layer))];
+        Blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => config.Recurrent is null ? Transformer(layer) : Recurrent(layer))];
 
         DecoderBlock Transformer(int layer) => new(
             Affine(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "qkv_proj")), Affine(WeightNames.Projection(layer, "o_proj")))
@@ -41,13 +41,16 @@ internal sealed class DecoderParameters : IDisposable
             HeadNorms = config.QueryKeyNorm ? new HeadNorms(at[WeightNames.HeadNorm(layer, 'q')], at[WeightNames.HeadNorm(layer, 'k')]) : null,
             Mlp = new MlpWeights(Affine(WeightNames.MlpNorm(layer)), Affine(WeightNames.Projection(layer, "gate_up_proj")), Affine(WeightNames.Projection(layer, "down_proj"))),
         };
-        DecoderBlock StateSpace(int layer) => new(
-            Affine(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "in_proj")), Affine(WeightNames.Projection(layer, "out_proj")))
+        DecoderBlock Recurrent(int layer)
         {
-            StateSpace = new StateSpaceWeights(
-                at[WeightNames.Mixer(layer, "conv1d.weight")], at.GetValueOrDefault(WeightNames.Mixer(layer, "conv1d.bias")),
-                at[WeightNames.Mixer(layer, "dt_bias")], at[WeightNames.Mixer(layer, "A_log")], at[WeightNames.Mixer(layer, "D")], at[WeightNames.Mixer(layer, "norm.weight")]),
-        };
+            var block = new DecoderBlock(Affine(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "in_proj")), Affine(WeightNames.Projection(layer, "out_proj")));
+            var convolution = Affine(WeightNames.Mixer(layer, "conv1d.weight"));
+            return config.Selective is null
+                ? block with { StateSpace = new StateSpaceWeights(convolution.Weight, convolution.Bias, Mixer("dt_bias"), Mixer("A_log"), Mixer("D"), Mixer("norm.weight")) }
+                : block with { Selective = new SelectiveWeights(convolution.Weight, convolution.Bias, Mixer("x_proj.weight"), Mixer("dt_proj.weight"), Mixer("dt_proj.bias"), Mixer("A_log"), Mixer("D")) };
+
+            Tensor Mixer(string name) => at[WeightNames.Mixer(layer, name)];
+        }
         Affine Affine(string name) => new(at[name], at.GetValueOrDefault(WeightNames.Bias(name)));
     }
 
@@ -95,8 +98,11 @@ internal sealed record DecoderBlock(Affine MixerNorm, Affine Input, Affine Outpu
     /// <summary>Null in a state-space model.</summary>
     public MlpWeights? Mlp { get; init; }
 
-    /// <summary>Null in a transformer.</summary>
+    /// <summary>Null where this is no Mamba-2.</summary>
     public StateSpaceWeights? StateSpace { get; init; }
+
+    /// <summary>Null where this is no Mamba.</summary>
+    public SelectiveWeights? Selective { get; init; }
 }
 
 /// <summary>Of queries and keys, [width of a head] each.</summary>

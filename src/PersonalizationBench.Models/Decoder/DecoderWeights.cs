@@ -176,21 +176,24 @@ public sealed class DecoderWeights : IDisposable
         var random = DeterministicRandom.For(seed, name);
         switch (name.Split('.')[^1])
         {
-            // As Mamba-2 begins (Dao and Gu, 2024, the authors' code): A in [1, 16], steps from 0.001 to 0.1 before anything is read.
-            case "A_log": Fill(() => Math.Log(1 + 15 * random.NextDouble())); break;
-            case "dt_bias": Fill(() => InverseSoftplus(Math.Exp(Math.Log(1e-3) + random.NextDouble() * Math.Log(100)))); break;
+            // As Mamba begins (Gu and Dao, 2023, section 3.6): A is 1, 2, 3, ... in every channel.
+            case "A_log" when config.Selective is { } s: Fill(i => Math.Log(1 + i % s.StateSize)); break;
+            // As Mamba-2 begins (Dao and Gu, 2024, the authors' code): A in [1, 16]; either's steps from 0.001 to 0.1 before anything is read.
+            case "A_log": Fill(_ => Math.Log(1 + 15 * random.NextDouble())); break;
+            case "dt_bias":
+            case "bias" when name.EndsWith("dt_proj.bias", StringComparison.Ordinal): Fill(_ => InverseSoftplus(Math.Exp(Math.Log(1e-3) + random.NextDouble() * Math.Log(100)))); break;
             case "bias": break;
-            case "weight" when name.EndsWith("conv1d.weight", StringComparison.Ordinal): Fill(() => (2 * random.NextDouble() - 1) / Math.Sqrt(shape[1])); break;
+            case "weight" when name.EndsWith("conv1d.weight", StringComparison.Ordinal) || name.EndsWith("dt_proj.weight", StringComparison.Ordinal): Fill(_ => (2 * random.NextDouble() - 1) / Math.Sqrt(shape[1])); break;
             default:
                 if (shape.Length == 1) Array.Fill(values, 1f);
-                else Gaussian.Fill(values, IsResidual(name) ? 0.02 / Math.Sqrt((config.StateSpace is null ? 2.0 : 1.0) * config.Layers) : 0.02, random);
+                else Gaussian.Fill(values, IsResidual(name) ? 0.02 / Math.Sqrt((config.Recurrent is null ? 2.0 : 1.0) * config.Layers) : 0.02, random);
                 break;
         }
         return values;
 
-        void Fill(Func<double> draw)
+        void Fill(Func<int, double> draw)
         {
-            for (var i = 0; i < values.Length; i++) values[i] = (float)draw();
+            for (var i = 0; i < values.Length; i++) values[i] = (float)draw(i);
         }
 
         static double InverseSoftplus(double y) => y + Math.Log(1 - Math.Exp(-y));

@@ -4,16 +4,16 @@ using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models;
 
-/// <summary>What Mamba-2 keeps of a batch, whatever its length: per layer the convolution's last inputs [B, K - 1, mixed] and the
-/// states [B, H, P, N], f32.</summary>
+/// <summary>What Mamba or Mamba-2 keeps of a batch, whatever its length: per layer the convolution's last inputs [B, K - 1, mixed]
+/// and the states, [B, inner, N] or [B, H, P, N], f32.</summary>
 internal sealed class StateCache : IDisposable
 {
     private readonly Tensor[] _inputs, _states;
 
-    public StateCache(DecoderConfig config, StateSpaceShape shape, int rows, ScalarType type, string device)
+    public StateCache(DecoderConfig config, RecurrentShape shape, int rows, ScalarType type, string device)
     {
         _inputs = [.. Enumerable.Range(0, config.Layers).Select(_ => Room([rows, shape.ConvolutionWidth - 1, shape.Mixed], type))];
-        _states = [.. Enumerable.Range(0, config.Layers).Select(_ => Room([rows, shape.Heads, shape.HeadDimension, shape.StateSize], ScalarType.Float32))];
+        _states = [.. Enumerable.Range(0, config.Layers).Select(_ => Room([rows, .. shape.StateSizes], ScalarType.Float32))];
 
         Tensor Room(long[] sizes, ScalarType type) => zeros(sizes, type, torch.device(device)).DetachFromDisposeScope();
     }
@@ -21,7 +21,7 @@ internal sealed class StateCache : IDisposable
     public long Bytes => _inputs.Concat(_states).Sum(t => t.numel() * t.ElementSize);
 
     /// <summary>Bytes that one row takes.</summary>
-    public static long BytesPerRow(DecoderConfig config, StateSpaceShape shape, ScalarType type) =>
+    public static long BytesPerRow(DecoderConfig config, RecurrentShape shape, ScalarType type) =>
         config.Layers * ((shape.ConvolutionWidth - 1L) * shape.Mixed * type.ElementSize() + 4L * shape.Inner * shape.StateSize);
 
     /// <summary>Of one layer, written in place.</summary>

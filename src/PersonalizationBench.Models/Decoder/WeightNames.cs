@@ -1,3 +1,5 @@
+using PersonalizationBench.Torch;
+
 namespace PersonalizationBench.Models;
 
 /// <summary>What the weights are called here, whatever a checkpoint calls them: Hugging Face's names of a Llama's.</summary>
@@ -14,7 +16,7 @@ public static class WeightNames
 
     internal static readonly IReadOnlyList<IReadOnlyList<string>> GatedProducts = [["q_proj", "k_proj", "v_proj"], ["o_proj"], [Gate, "up_proj"], ["down_proj"]];
     internal static readonly IReadOnlyList<IReadOnlyList<string>> PlainProducts = [["q_proj", "k_proj", "v_proj"], ["o_proj"], ["up_proj"], ["down_proj"]];
-    internal static readonly IReadOnlyList<IReadOnlyList<string>> StateSpaceProducts = [[Input], ["out_proj"]];
+    internal static readonly IReadOnlyList<IReadOnlyList<string>> RecurrentProducts = [[Input], ["out_proj"]];
 
     public static string AttentionNorm(int layer) => FormattableString.Invariant($"model.layers.{layer}.input_layernorm.weight");
 
@@ -31,12 +33,15 @@ public static class WeightNames
     public static string Module(int layer, string module) => module is Input or "out_proj" ? Mixer(layer, module) :
         FormattableString.Invariant($"model.layers.{layer}.{(module is Gate or "up_proj" or "gate_up_proj" or "down_proj" ? "mlp" : "self_attn")}.{module}");
 
-    /// <param name="what">Of a Mamba-2 mixer, such as <c>A_log</c>.</param>
+    /// <param name="what">Of a Mamba or Mamba-2 mixer, such as <c>A_log</c>.</param>
     public static string Mixer(int layer, string what) => FormattableString.Invariant($"backbone.layers.{layer}.mixer.{what}");
 
     /// <summary>Norms, and what a state-space mixer has beside its products, stay in f32 whatever the products' precision.</summary>
-    internal static bool StaysFloat32(string name) =>
-        name.Contains("norm.", StringComparison.Ordinal) || (name.Contains(".mixer.", StringComparison.Ordinal) && !name.EndsWith("_proj.weight", StringComparison.Ordinal));
+    internal static bool StaysFloat32(string name) => name.Contains("norm.", StringComparison.Ordinal) ||
+        (name.Contains(".mixer.", StringComparison.Ordinal) && !name.Contains(".in_proj.", StringComparison.Ordinal) && !name.Contains(".out_proj.", StringComparison.Ordinal));
+
+    /// <summary>Weight decay would pull a matrix to what means something else: logarithms of decays, in Mamba, to a decay of one.</summary>
+    internal static bool NeverDecays(string name) => name.EndsWith(".A_log", StringComparison.Ordinal);
 
     /// <summary>Every weight of a model, in the order of the file.</summary>
     internal static IEnumerable<string> Of(DecoderConfig config) => Layout(config).SelectMany(stored => stored.Parts);
@@ -50,12 +55,9 @@ public static class WeightNames
         {
             var at = layer;
             foreach (var norm in Norm(AttentionNorm(layer))) yield return norm;
-            if (config.StateSpace is { } shape)
+            if (config.Recurrent is { } shape)
             {
-                yield return Whole(Projection(layer, Input));
-                foreach (var name in shape.ConvolutionBias ? ["conv1d.weight", "conv1d.bias"] : new[] { "conv1d.weight" }) yield return Whole(Mixer(layer, name));
-                foreach (var name in new[] { "dt_bias", "A_log", "D", "norm.weight" }) yield return Whole(Mixer(layer, name));
-                yield return Whole(Projection(layer, "out_proj"));
+                foreach (var name in MixerParts(shape)) yield return Whole(Mixer(layer, name));
                 continue;
             }
             foreach (var stored in Joined("qkv_proj", ["q_proj", "k_proj", "v_proj"], config.QueryKeyValueBias)) yield return stored;
@@ -86,5 +88,15 @@ public static class WeightNames
         }
 
         static (string, string[]) Whole(string name) => (name, [name]);
+    }
+
+    private static IEnumerable<string> MixerParts(RecurrentShape shape)
+    {
+        var selective = shape as SelectiveShape;
+        string[] convolution = shape.ConvolutionBias ? ["conv1d.weight", "conv1d.bias"] : ["conv1d.weight"];
+        string[] own = selective is null ? ["dt_bias", "A_log", "D", "norm.weight"] : ["x_proj.weight", "dt_proj.weight", "dt_proj.bias", "A_log", "D"];
+        return [.. Projection("in_proj"), .. convolution, .. own, .. Projection("out_proj")];
+
+        string[] Projection(string name) => selective is { ProjectionBias: true } ? [$"{name}.weight", $"{name}.bias"] : [$"{name}.weight"];
     }
 }

@@ -1,3 +1,5 @@
+using PersonalizationBench.Torch;
+
 namespace PersonalizationBench.Models;
 
 /// <summary>
@@ -18,14 +20,14 @@ public static class FlopCount
     private static double Attention(DecoderConfig config, double span) => 4.0 * config.Layers * config.QueryDimension * span;
 
     /// <summary>What one token takes between the projections: attention to <paramref name="span"/> positions, or a state written and
-    /// read (Mamba-2: three products of the state's size), whatever came before.</summary>
-    public static double Mixing(DecoderConfig config, double span) =>
-        config.StateSpace is { } s ? 6.0 * config.Layers * s.Inner * s.StateSize : Attention(config, span);
+    /// read (Mamba and Mamba-2: three products of the state's size), whatever came before, and in Mamba the products that say what.</summary>
+    public static double Mixing(DecoderConfig config, double span) => config.Recurrent is not { } s ? Attention(config, span)
+        : config.Layers * (6.0 * s.Inner * s.StateSize + (s is SelectiveShape selective ? 2.0 * s.Inner * (selective.Selected + selective.StepRank) : 0));
 
     /// <summary>A whole sequence from its start; the query at position t attends to t + 1 positions. A state-space model's is
     /// counted as the recurrence, of which the chunked form does more.</summary>
     public static double Sequence(DecoderConfig config, int length) =>
-        length * Projections(config) + (config.StateSpace is null ? Attention(config, length * (length + 1.0) / 2) : length * Mixing(config, 1));
+        length * Projections(config) + (config.Recurrent is null ? Attention(config, length * (length + 1.0) / 2) : length * Mixing(config, 1));
 
     /// <summary>A token through the low-rank products of an adapter.</summary>
     public static double Adapter(DecoderConfig config, LoraOptions options) =>

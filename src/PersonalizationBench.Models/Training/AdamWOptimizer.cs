@@ -79,7 +79,7 @@ internal sealed class WholeModel : IDisposable
     public WholeModel(DecoderWeights weights)
     {
         _weights = weights;
-        Tensors = [.. weights.Masters.Stored.Zip(weights.Compute.Stored, (master, copy) => TrainedTensor.Start(master.Name, master.Tensor, copy.Tensor, decays: master.Tensor.dim() > 1))];
+        Tensors = [.. weights.Masters.Stored.Zip(weights.Compute.Stored, (master, copy) => TrainedTensor.Start(master.Name, master.Tensor, copy.Tensor, decays: master.Tensor.dim() > 1 && !WeightNames.NeverDecays(master.Name)))];
         Require(true);
     }
 

@@ -17,20 +17,13 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights w
     /// <returns>[B, T, <see cref="StateSpaceShape.Inner"/>]</returns>
     public Tensor Whole(Tensor projected, long[]? lengths, StateSpaceMemory? memory)
     {
-        var (batch, length) = (projected.size(0), projected.size(1));
-        lengths ??= [.. Enumerable.Repeat(length, (int)batch)];
         var (gate, mixed, steps) = Parts(projected);
         // Where a row is over, nothing is written and nothing decays.
-        if (lengths.Any(l => l < length)) steps = steps.mul(Real(lengths, length).to(projected.device).unsqueeze(-1));
-        var before = zeros([batch, shape.ConvolutionWidth - 1, shape.Mixed], mixed.dtype, mixed.device);
-        var seen = cat([before, mixed], 1);
-        var (x, write, read) = Split(Convolved(seen, length));
+        if (TorchExtras.Behind(lengths, projected.size(1), projected.device) is { } over) steps = steps.masked_fill(over, 0);
+        var seen = ShortConvolution.FromStart(shape, mixed);
+        var (x, write, read) = Split(ShortConvolution.Of(weights.Convolution, weights.ConvolutionBias, seen));
         var (y, states) = Chunked(x.mul(steps.unsqueeze(-1)), Decays(steps), write, read);
-        if (memory is { } kept)
-        {
-            kept.Inputs.copy_(Last(seen.detach(), lengths));
-            kept.States.copy_(states.detach());
-        }
+        memory?.Fill(seen, states, lengths);
         return Finish(y, x, gate);
     }
 
@@ -42,9 +35,7 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights w
     {
         var batch = projected.size(0);
         var (gate, mixed, steps) = Parts(projected.unsqueeze(1));
-        var seen = cat([memory.Inputs, mixed], 1);
-        memory.Inputs.copy_(seen.narrow(1, 1, shape.ConvolutionWidth - 1));
-        var (x, write, read) = Split(Convolved(seen, 1));
+        var (x, write, read) = Split(ShortConvolution.Of(weights.Convolution, weights.ConvolutionBias, memory.Push(mixed)));
         var heads = shape.Heads / shape.Groups;
         // [B, G, H / G, P, N] throughout; what a group shares is broadcast.
         var state = memory.States.view(batch, shape.Groups, heads, shape.HeadDimension, shape.StateSize);
@@ -55,19 +46,6 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights w
         return Finish(y, x, gate).squeeze(1);
     }
 
-    /// <summary>[B, T], 1 for a row's real tokens and 0 behind them.</summary>
-    private static Tensor Real(long[] lengths, long length) =>
-        tensor([.. lengths.SelectMany(l => Enumerable.Range(0, (int)length).Select(t => t < l ? 1f : 0f))]).view(lengths.Length, length);
-
-    /// <summary>The K - 1 inputs up to each row's last real token.</summary>
-    /// <param name="seen">[B, K - 1 + T, mixed]: zeros, then the tokens.</param>
-    private Tensor Last(Tensor seen, long[] lengths)
-    {
-        var (kept, width) = (shape.ConvolutionWidth - 1, seen.size(1));
-        var places = lengths.SelectMany((length, row) => Enumerable.Range(0, kept).Select(k => row * width + length + k)).ToArray();
-        return seen.reshape(-1, seen.size(2)).index_select(0, tensor(places).to(seen.device)).view(lengths.Length, kept, shape.Mixed);
-    }
-
     /// <summary>Gate [B, T, inner], the convolution's input [B, T, mixed], step sizes [B, T, H] f32.</summary>
     private (Tensor Gate, Tensor Mixed, Tensor Steps) Parts(Tensor projected)
     {
@@ -75,16 +53,6 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights w
         var steps = nn.functional.softplus(parts[2].to(ScalarType.Float32) + weights.StepBias);
         var bounded = shape.MinStep > 0 || shape.MaxStep is not null ? steps.clamp(shape.MinStep, shape.MaxStep ?? double.PositiveInfinity) : steps;
         return (parts[0], parts[1], bounded);
-    }
-
-    /// <param name="seen">[B, K - 1 + T, mixed]</param>
-    /// <returns>[B, T, mixed] f32</returns>
-    private Tensor Convolved(Tensor seen, long length)
-    {
-        var wide = seen.to(ScalarType.Float32);
-        var sum = wide.narrow(1, 0, length).mul(weights.Convolution.select(1, 0));
-        for (var k = 1; k < shape.ConvolutionWidth; k++) sum = sum.add(wide.narrow(1, k, length).mul(weights.Convolution.select(1, k)));
-        return (weights.ConvolutionBias is { } bias ? sum.add(bias) : sum).silu();
     }
 
     /// <summary>x [B, T, H, P], what is written and read [B, T, G, N].</summary>

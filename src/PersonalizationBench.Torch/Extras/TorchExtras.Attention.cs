@@ -31,20 +31,8 @@ public static partial class TorchExtras
                     return new Tensor((nint)result);
             }
 #endif
-        using DisposeScope scope = NewDisposeScope();
-        if (lengths?.dim() == 2)
-        {
-            SpanRows rows = new(lengths, query.size(1), query.device);
-            return scope.MoveToOuter(rows.FromRows(Composed(rows.ToRows(query.squeeze(0)), rows.ToRows(key.squeeze(0)), rows.ToRows(value.squeeze(0)))).unsqueeze(0));
-        }
-        Tensor attended = Composed(query, key, value);
-        if (lengths is not null)
-        {
-            // Later keys are hidden from earlier queries already; only the rows beyond the end are left to clear.
-            Tensor places = arange(query.size(1), device: query.device).view(1, -1, 1);
-            attended = attended.masked_fill(places >= lengths.to(query.device).view(-1, 1, 1), 0);
-        }
-        return scope.MoveToOuter(attended);
+        // Later keys are hidden from earlier queries already, whatever a row's length.
+        return OverSequences([query, key, value], lengths, (rows, _) => Composed(rows[0], rows[1], rows[2]));
     }
 
     // [B, T, H * d]

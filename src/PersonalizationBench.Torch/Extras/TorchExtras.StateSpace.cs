@@ -35,20 +35,7 @@ public static partial class TorchExtras
                 return new Tensor((nint)result);
             }
 #endif
-        using DisposeScope scope = NewDisposeScope();
-        StateSpaceMixer mixer = new(shape, weights, epsilon);
-        if (lengths?.dim() == 2)
-        {
-            SpanRows rows = new(lengths, projected.size(1), projected.device);
-            return scope.MoveToOuter(rows.FromRows(mixer.Whole(rows.ToRows(projected.squeeze(0)), rows.Lengths, memory)).unsqueeze(0));
-        }
-        Tensor mixed = mixer.Whole(projected, lengths?.data<long>().ToArray(), memory);
-        if (lengths is not null)
-        {
-            Tensor places = arange(projected.size(1), device: projected.device).view(1, -1, 1);
-            mixed = mixed.masked_fill(places >= lengths.to(projected.device).view(-1, 1, 1), 0);
-        }
-        return scope.MoveToOuter(mixed);
+        return OverSequences([projected], lengths, (rows, counts) => new StateSpaceMixer(shape, weights, epsilon).Whole(rows[0], counts, memory));
     }
 
     /// <summary>One further token per row by the recurrence that <see cref="StateSpace"/> computes in chunks; without a gradient where fused.</summary>

@@ -36,6 +36,46 @@ public sealed class HuggingFaceConfigTests
             Assert.Null(Read(text.Replace("\"n_groups\"", $"\"time_step_limit\": {limit}, \"n_groups\"", StringComparison.Ordinal)).StateSpace!.MaxStep);
     }
 
+    // The fields of state-spaces/mamba-130m-hf.
+    private const string Mamba = """
+        { "architectures": ["MambaForCausalLM"], "bos_token_id": 0, "conv_kernel": 4, "d_inner": 1536, "d_model": 768, "eos_token_id": 0, "expand": 2,
+          "fused_add_norm": true, "hidden_act": "silu", "hidden_size": 768, "initializer_range": 0.1, "intermediate_size": 1536,
+          "layer_norm_epsilon": 1e-05, "model_type": "mamba", "n_layer": 24, "num_hidden_layers": 24, "pad_token_id": 0, "pad_vocab_size_multiple": 8,
+          "rescale_prenorm_residual": false, "residual_in_fp32": true, "rms_norm": true, "ssm_cfg": {}, "state_size": 16, "time_step_floor": 0.0001,
+          "time_step_init_scheme": "random", "time_step_max": 0.1, "time_step_min": 0.001, "time_step_rank": 48, "time_step_scale": 1.0,
+          "torch_dtype": "float32", "transformers_version": "4.39.0.dev0", "use_bias": false, "use_cache": true, "use_conv_bias": true, "vocab_size": 50280 }
+        """;
+
+    [Fact]
+    public void A_mamba_is_read()
+    {
+        var config = Read(Mamba);
+        Assert.Equal(
+            new DecoderConfig(50280, 768, 24, 0, 0, 0, config.ContextLength) { ModelType = "mamba", Selective = new SelectiveShape(1536, 16, 48) }, config);
+        Assert.Equal(129_135_360, config.Parameters); // as the model's card counts: 130 M
+        Assert.Equal(config, Read(Mamba.Replace("\"time_step_rank\": 48", "\"time_step_rank\": \"auto\"", StringComparison.Ordinal)));
+        Assert.Equal(5, Read("{ \"model_type\": \"mamba\", \"vocab_size\": 9, \"hidden_size\": 65, \"num_hidden_layers\": 1 }").Selective!.StepRank); // rounded up
+    }
+
+    [Theory]
+    [InlineData("\"intermediate_size\": 1536", "\"intermediate_size\": 1024", "intermediate_size: expected 1536 by hidden_size, expand and num_hidden_layers, found 1024")]
+    [InlineData("\"d_model\": 768", "\"d_model\": 512", "d_model: expected 768")]
+    [InlineData("\"n_layer\": 24", "\"n_layer\": 12", "n_layer: expected 24")]
+    [InlineData("\"ssm_cfg\": {}", "\"ssm_cfg\": { \"layer\": \"Mamba2\" }", "ssm_cfg: expected {}; nothing else is supported")]
+    [InlineData("\"rms_norm\": true", "\"rms_norm\": false", "rms_norm: expected true")]
+    [InlineData("\"time_step_rank\": 48", "\"time_step_rank\": \"small\"", "time_step_rank: expected a whole number")]
+    [InlineData("\"time_step_rank\": 48", "\"time_step_rank\": 0", "time_step_rank must be positive")]
+    [InlineData("\"state_size\": 16", "\"state_size\": 0", "state_size must be positive")]
+    [InlineData("\"conv_kernel\": 4", "\"conv_kernel\": 1", "conv_kernel must be at least 2")]
+    [InlineData("\"expand\": 2", "\"expand\": 2, \"time_step_limit\": [0, 1]", "time_step_limit [0, 1] is not known here")]
+    public void A_mamba_that_is_another_model_is_refused_by_name(string from, string to, string expected)
+    {
+        Assert.Contains(from, Mamba, StringComparison.Ordinal);
+        var error = Assert.Throws<PbenchException>(() => Read(Mamba.Replace(from, to, StringComparison.Ordinal)));
+        Assert.StartsWith("here/config.json: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Rotations_are_told_in_the_old_way_and_the_new()
     {

@@ -19,7 +19,7 @@ public sealed class HuggingFaceTests
 
     [Fact]
     public void Every_architecture_has_a_reference() =>
-        Assert.Equal(["gpt2", "gpt_neox", "llama", "mamba2", "mistral", "qwen2", "qwen3"], Names.Select(n => Read(n).ModelType).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["gpt2", "gpt_neox", "llama", "mamba", "mamba2", "mistral", "qwen2", "qwen3"], Names.Select(n => Read(n).ModelType).Distinct().Order(StringComparer.Ordinal));
 
     [Theory]
     [MemberData(nameof(References))]
@@ -84,6 +84,23 @@ public sealed class HuggingFaceTests
         using (loaded.UseAdapters(bank)) Assert.Equal(before, loaded.Score([request with { Slot = 1 }], CostMeter.Unread(), CancellationToken.None)[0], 1e-5);
         var trained = AdapterTrainer.Train(loaded, bank, [new SlotCorpus(0, texts)], new AdapterTrainingOptions { Steps = 30, LearningRate = 2e-2 }, CostMeter.Unread(), CancellationToken.None)[0];
         Assert.True(trained.Losses[^1] < trained.Losses[0] - 0.2, $"{trained.Losses[0]} to {trained.Losses[^1]}");
+    }
+
+    [Theory]
+    [InlineData("mamba")]
+    [InlineData("mamba-biases")]
+    [InlineData("mamba2")]
+    public void A_state_space_model_is_saved_under_the_names_and_shapes_of_its_file(string name)
+    {
+        using var loaded = Load(name);
+        using var file = SafetensorsFolder.Open(Path.Combine(Root, name));
+        var saved = loaded.Weights.Export().ToList();
+        Assert.Equal(file.TensorNames.Order(StringComparer.Ordinal), saved.Select(t => t.Name).Order(StringComparer.Ordinal));
+        Assert.All(saved, t =>
+        {
+            Assert.Equal(file.Describe(t.Name).Shape, t.Shape);
+            Assert.Equal(file.ReadSingles(t.Name), TensorDTypes.ToSingles(t.DType, t.Bytes.Span, t.Name));
+        });
     }
 
     [Fact]

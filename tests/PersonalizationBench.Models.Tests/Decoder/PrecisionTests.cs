@@ -15,9 +15,12 @@ public sealed class PrecisionTests
             ComputePrecision.Choose(new DecoderConfig(61, width, 2, heads, heads, 48, 40), Precision.Auto, "cpu"));
 
     [Fact]
-    public void A_narrow_mamba2_is_in_f32() =>
-        Assert.Equal(torch.ScalarType.Float32, ComputePrecision.Choose(
-            new DecoderConfig(61, 64, 2, 0, 0, 0, 40) { ModelType = "mamba2", StateSpace = new Torch.StateSpaceShape(4, 32, 16) }, Precision.Auto, "cpu"));
+    public void A_narrow_model_without_attention_is_in_f32()
+    {
+        var narrow = new DecoderConfig(61, 64, 2, 0, 0, 0, 40);
+        Assert.All([narrow with { ModelType = "mamba", Selective = new Torch.SelectiveShape(128, 16, 4) }, narrow with { ModelType = "mamba2", StateSpace = new Torch.StateSpaceShape(4, 32, 16) }],
+            config => Assert.Equal(torch.ScalarType.Float32, ComputePrecision.Choose(config, Precision.Auto, "cpu")));
+    }
 
     [Theory]
     [InlineData(Precision.Float32, torch.ScalarType.Float32)]

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models.Tests;
 
-/// <summary>The two forms of Mamba-2: chunk by chunk, and token by token.</summary>
+/// <summary>Mamba and Mamba-2 over whole sequences (chunk by chunk, stretch by stretch), and token by token.</summary>
 public sealed class StateSpaceTests
 {
     private static readonly DecoderConfig Config = new(61, 24, 2, 0, 0, 0, 200)
@@ -14,31 +14,43 @@ public sealed class StateSpaceTests
         StateSpace = new StateSpaceShape(Heads: 6, HeadDimension: 8, StateSize: 5, Groups: 3, ChunkSize: 7),
     };
 
-    [Theory]
-    [InlineData(1, 1)]
-    [InlineData(7, 2)]
-    [InlineData(8, 3)]
-    [InlineData(23, 2)]
-    [InlineData(140, 1)]
-    public void Chunks_give_what_the_recurrence_gives(int length, int rows)
+    /// <summary>So wide that a stretch of tokens is 64 of one row, or 32 of two.</summary>
+    private static readonly DecoderConfig Mamba = new(61, 24, 2, 0, 0, 0, 200)
     {
-        using var loaded = TinyModels.Load(Config);
+        ModelType = "mamba",
+        Selective = new SelectiveShape(Inner: 1024, StateSize: 16, StepRank: 3) { ProjectionBias = true },
+    };
+
+    [Theory]
+    [InlineData(1, 1, false)]
+    [InlineData(7, 2, false)]
+    [InlineData(8, 3, false)]
+    [InlineData(23, 2, false)]
+    [InlineData(140, 1, false)]
+    [InlineData(1, 1, true)]
+    [InlineData(31, 2, true)]
+    [InlineData(64, 1, true)]
+    [InlineData(140, 1, true)]
+    public void Whole_sequences_give_what_single_tokens_give(int length, int rows, bool isMamba)
+    {
+        var config = isMamba ? Mamba : Config;
+        using var loaded = TinyModels.Load(config);
         var random = new DeterministicRandom(length);
         // Of other lengths, so that a state behind padding would show.
-        var sequences = Enumerable.Range(0, rows).Select(i => TinyModels.Tokens(Config, length + 1 + 3 * i, random)).ToArray();
+        var sequences = Enumerable.Range(0, rows).Select(i => TinyModels.Tokens(config, length + 1 + 3 * i, random)).ToArray();
         using var scope = NewDisposeScope();
         using var off = no_grad();
-        using var cache = new DecoderCache(Config, rows, 0, ScalarType.Float32, "cpu");
+        using var cache = new DecoderCache(config, rows, 0, ScalarType.Float32, "cpu");
         int[][] starts = [.. sequences.Select(s => s[..^1])];
         var ids = Batches.Padded(starts, starts.Max(s => s.Length), "cpu");
         Forward(loaded, ids, starts, cache);
         // One further token each, from the states; and the whole sequences at once.
         var last = tensor(sequences.Select(s => (long)s[^1]).ToArray()).view(-1, 1);
-        var next = Values(DecoderNetwork.Decode(Config, loaded.Weights.Compute, loaded.Rotary, last, [.. starts.Select(s => (long)s.Length)], null, cache));
+        var next = Values(DecoderNetwork.Decode(config, loaded.Weights.Compute, loaded.Rotary, last, [.. starts.Select(s => (long)s.Length)], null, cache));
         for (var row = 0; row < rows; row++)
         {
-            var whole = Values(Forward(loaded, Batches.Padded([sequences[row]], sequences[row].Length, "cpu"), [sequences[row]], null)).TakeLast(Config.Dimension);
-            Assert.All(whole.Zip(next.Skip(row * Config.Dimension)), p => Assert.Equal(p.First, p.Second, 1e-4));
+            var whole = Values(Forward(loaded, Batches.Padded([sequences[row]], sequences[row].Length, "cpu"), [sequences[row]], null)).TakeLast(config.Dimension);
+            Assert.All(whole.Zip(next.Skip(row * config.Dimension)), p => Assert.Equal(p.First, p.Second, 1e-4));
         }
     }
 
@@ -58,12 +70,36 @@ public sealed class StateSpaceTests
         }
     }
 
-    [Fact]
-    public void What_is_kept_of_a_sequence_does_not_grow()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_is_kept_of_a_sequence_does_not_grow(bool isMamba)
     {
-        Assert.Equal(DecoderCache.BytesOf(Config, 3, 10, ScalarType.Float32), DecoderCache.BytesOf(Config, 3, 1000, ScalarType.Float32));
-        using var cache = new DecoderCache(Config, 3, 1000, ScalarType.BFloat16, "cpu");
-        Assert.Equal(DecoderCache.BytesOf(Config, 3, 10, ScalarType.BFloat16), cache.Bytes);
+        var config = isMamba ? Mamba : Config;
+        Assert.Equal(DecoderCache.BytesOf(config, 3, 10, ScalarType.Float32), DecoderCache.BytesOf(config, 3, 1000, ScalarType.Float32));
+        using var cache = new DecoderCache(config, 3, 1000, ScalarType.BFloat16, "cpu");
+        Assert.Equal(DecoderCache.BytesOf(config, 3, 10, ScalarType.BFloat16), cache.Bytes);
+    }
+
+    [Fact]
+    public void In_bf16_a_mamba_answers_as_in_f32_but_for_rounding()
+    {
+        using var exact = TinyModels.Load(Mamba, gain: 2);
+        using var rounded = TinyModels.Load(Mamba, Precision.BFloat16, gain: 2);
+        var tokens = TinyModels.Tokens(Mamba, 40, new DeterministicRandom(5));
+        var request = new ScoreRequest(tokens[..3], tokens[3..]);
+        var (expected, found) = (exact.Score([request], CostMeter.Unread(), default)[0], rounded.Score([request], CostMeter.Unread(), default)[0]);
+        Assert.InRange(Math.Abs(found / expected - 1), 1e-9, 0.01);
+        Assert.Equal(2, rounded.Generate([new GenerationRequest(tokens, 2)], CostMeter.Unread(), default)[0].Tokens.Length);
+    }
+
+    [Fact]
+    public void A_token_of_mamba_is_counted_by_its_products()
+    {
+        // x_proj [3 + 2 * 16, 1024], dt_proj [1024, 3], and three products of the state's 1024 x 16 values; two layers.
+        Assert.Equal(2 * (2.0 * 1024 * 35 + 2.0 * 1024 * 3 + 6.0 * 1024 * 16), FlopCount.Mixing(Mamba, 7));
+        Assert.Equal(2 * 2 * (24.0 * 2048 + 24.0 * 1024), FlopCount.Projections(Mamba));
+        Assert.Equal(10 * (FlopCount.Projections(Mamba) + FlopCount.Mixing(Mamba, 1)), FlopCount.Sequence(Mamba, 10));
     }
 
     [Fact]

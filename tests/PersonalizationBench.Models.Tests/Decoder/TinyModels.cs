@@ -40,7 +40,7 @@ internal static class TinyModels
     private static void Scale(DecoderWeights weights, double gain)
     {
         foreach (var name in weights.Names)
-            if (weights.Master(name).dim() > 1) weights.Master(name).mul_(gain);
+            if (weights.Master(name).dim() > 1 && !WeightNames.NeverDecays(name)) weights.Master(name).mul_(gain);
         weights.Refresh();
     }
 }

@@ -256,6 +256,50 @@ def mamba2(config, ids):
     return w, x @ w.get("lm_head.weight", w["backbone.embeddings.weight"]).t()
 
 
+def mamba(config, ids):
+    """The recurrence, channel by channel and token by token (algorithm 2 of the paper)."""
+    d, state, kernel, eps = config["hidden_size"], config["state_size"], config["conv_kernel"], config["layer_norm_epsilon"]
+    inner = int(config["expand"] * d)
+    rank = math.ceil(d / 16) if config["time_step_rank"] == "auto" else config["time_step_rank"]
+    w = {"backbone.embeddings.weight": matrix(VOCAB, d), "backbone.norm_f.weight": norm_weight(d)}
+    if not config["tie_word_embeddings"]:
+        w["lm_head.weight"] = matrix(VOCAB, d)
+    for i in range(config["num_hidden_layers"]):
+        p = f"backbone.layers.{i}."
+        w[p + "norm.weight"] = norm_weight(d)
+        p += "mixer."
+        w[p + "in_proj.weight"], w[p + "out_proj.weight"] = matrix(2 * inner, d), matrix(d, inner)
+        if config["use_bias"]:
+            w[p + "in_proj.bias"], w[p + "out_proj.bias"] = matrix(2 * inner), matrix(d)
+        w[p + "conv1d.weight"] = matrix(inner, 1, kernel)
+        if config["use_conv_bias"]:
+            w[p + "conv1d.bias"] = matrix(inner)
+        w[p + "x_proj.weight"], w[p + "dt_proj.weight"], w[p + "dt_proj.bias"] = matrix(rank + 2 * state, inner), matrix(inner, rank), matrix(inner)
+        w[p + "A_log"], w[p + "D"] = matrix(inner, state), norm_weight(inner)
+
+    linear = lambda x, name: F.linear(x, w[name + ".weight"], w.get(name + ".bias"))
+    x = w["backbone.embeddings.weight"][ids]
+    t = ids.shape[1]
+    for i in range(config["num_hidden_layers"]):
+        p = f"backbone.layers.{i}."
+        u, gate = linear(rms_norm(x, w[p + "norm.weight"], eps), p + "mixer.in_proj").chunk(2, dim=-1)
+        p += "mixer."
+        u = F.silu(F.conv1d(u.transpose(1, 2), w[p + "conv1d.weight"], w.get(p + "conv1d.bias"), padding=kernel - 1, groups=inner)[..., :t].transpose(1, 2))
+        low, write, read = linear(u, p + "x_proj").split([rank, state, state], dim=-1)
+        dt = F.softplus(linear(low, p + "dt_proj"))
+        a = -torch.exp(w[p + "A_log"])
+        out = torch.zeros_like(u)
+        for row in range(u.shape[0]):
+            for c in range(inner):
+                h = torch.zeros(state)
+                for s in range(t):
+                    h = torch.exp(dt[row, s, c] * a[c]) * h + dt[row, s, c] * write[row, s] * u[row, s, c]
+                    out[row, s, c] = read[row, s] @ h + w[p + "D"][c] * u[row, s, c]
+        x = x + linear(out * F.silu(gate), p + "out_proj")
+    x = rms_norm(x, w["backbone.norm_f.weight"], eps)
+    return w, x @ w.get("lm_head.weight", w["backbone.embeddings.weight"]).t()
+
+
 LLAMA = dict(
     vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=24, max_position_embeddings=32,
     rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=False, hidden_act="silu", torch_dtype="float32",
@@ -268,6 +312,10 @@ LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_fac
 MAMBA2 = dict(
     model_type="mamba2", vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_heads=4, head_dim=8, state_size=6, n_groups=1, conv_kernel=4, expand=2,
     chunk_size=4, layer_norm_epsilon=1e-5, tie_word_embeddings=True, hidden_act="silu", use_bias=False, use_conv_bias=True, rms_norm=True,
+)
+MAMBA = dict(
+    model_type="mamba", vocab_size=VOCAB, hidden_size=20, num_hidden_layers=2, state_size=6, conv_kernel=4, expand=2, intermediate_size=40, time_step_rank="auto",
+    layer_norm_epsilon=1e-5, tie_word_embeddings=True, hidden_act="silu", use_bias=False, use_conv_bias=True, residual_in_fp32=True, time_step_scale=1.0,
 )
 REFERENCES = {
     "llama": (dict(LLAMA, model_type="llama"), llama_like, {}),
@@ -287,6 +335,8 @@ REFERENCES = {
     "gpt_neox-sequential": (dict(NEOX, use_parallel_residual=False), gpt_neox, {}),
     "mamba2": (MAMBA2, mamba2, {}),
     "mamba2-groups": (dict(MAMBA2, n_groups=2, chunk_size=256, conv_kernel=3, time_step_limit=[0.3, 1.1], tie_word_embeddings=False), mamba2, {}),
+    "mamba": (MAMBA, mamba, {}),
+    "mamba-biases": (dict(MAMBA, use_bias=True, use_conv_bias=False, time_step_rank=5, conv_kernel=3, tie_word_embeddings=False), mamba, {}),
 }
 
 
