@@ -70,29 +70,29 @@ public sealed class AdapterBank : IDisposable
         }
     }
 
-    /// <summary>A slot as PEFT stores it, f32; write it with <see cref="PeftAdapterFile.Save"/>.</summary>
+    /// <summary>A slot as PEFT stores it, f32, under the names of Hugging Face's classes (<see cref="PeftModules"/>); write it with
+    /// <see cref="PeftAdapterFile.Save"/>.</summary>
     public PeftAdapter Export(int slot, BaseInfo trainedOn)
     {
         RequireSlot(slot);
         using var scope = NewDisposeScope();
-        var factors = _sites.Select(s => LoraFactors.FromSingles(s.Module, Options.Rank, Values(s.A, slot), Values(s.B, slot))).ToList();
-        var config = new PeftAdapterConfig(Options.Rank, Options.Alpha, Modules, trainedOn.Name) { UseRsLora = Options.RankStabilised };
-        return new PeftAdapter(config, factors, trainedOn.Digest);
+        var projections = _sites.Select(s => new ProjectionFactors(s.Module, s.Module, Options.Rank, Options.Scaling, Values(s.A, slot), Values(s.B, slot))).ToList();
+        var settings = new PeftAdapterConfig(Options.Rank, Options.Alpha, Modules, trainedOn.Name) { UseRsLora = Options.RankStabilised };
+        return PeftModules.Join(Config, settings, projections, trainedOn.Digest);
     }
 
     /// <summary>A bank of one slot that holds this adapter, whatever its ranks and scalings.</summary>
     /// <param name="source">What errors call the adapter.</param>
     public static AdapterBank Of(DecoderConfig config, PeftAdapter adapter, string source, string device = "cpu")
     {
-        var modules = adapter.Modules.Select(m => m.Module.Split('.')[^1]).Distinct().ToList();
-        var rank = adapter.Modules.Max(m => adapter.Config.RankOf(m.Module));
+        var projections = PeftModules.Split(config, adapter, source);
+        var modules = projections.Select(m => m.Module.Split('.')[^1]).Distinct().ToList();
+        var rank = projections.Max(m => m.Rank);
         var alpha = adapter.Config.UseRsLora ? adapter.Config.Scaling * Math.Sqrt(rank) : adapter.Config.Scaling * rank;
-        if (modules.FirstOrDefault(m => !config.Projections.Contains(m)) is { } unknown)
-            throw new PbenchException($"{source}: '{unknown}' is no projection of this base; expected some of {string.Join(", ", config.Projections)}");
         var bank = new AdapterBank(config, 1, new LoraOptions { Rank = rank, Alpha = alpha, RankStabilised = adapter.Config.UseRsLora, TargetModules = modules }, device);
         try
         {
-            bank.Import(0, adapter, source);
+            bank.Import(0, projections, source);
             return bank;
         }
         catch
@@ -105,19 +105,16 @@ public sealed class AdapterBank : IDisposable
     /// <summary>Overwrites a slot. What the adapter leaves alone is as in the base; smaller ranks are filled with zeros, other scalings
     /// folded into B. Throws <see cref="PbenchException"/> where a rank, a module or a shape is not this bank's.</summary>
     /// <param name="source">What errors call the adapter.</param>
-    public void Import(int slot, PeftAdapter adapter, string source)
+    public void Import(int slot, PeftAdapter adapter, string source) => Import(slot, PeftModules.Split(Config, adapter, source), source);
+
+    private void Import(int slot, IReadOnlyList<ProjectionFactors> projections, string source)
     {
         RequireSlot(slot);
-        var byModule = adapter.Modules.ToDictionary(m => m.Module);
-        foreach (var site in _sites)
-        {
-            if (!byModule.Remove(site.Module, out var factors)) continue;
-            if (adapter.Config.RankOf(site.Module) > Options.Rank)
-                throw new PbenchException($"{source}: module '{site.Module}': expected a rank of at most {Options.Rank}, found {adapter.Config.RankOf(site.Module)}");
-            if (factors.InFeatures != site.A.size(2) || factors.OutFeatures != site.B.size(1))
-                throw new PbenchException($"{source}: module '{site.Module}': expected {site.A.size(2)} in and {site.B.size(1)} out, found {factors.InFeatures} and {factors.OutFeatures}");
-        }
-        if (byModule.Count > 0) throw new PbenchException($"{source}: module '{byModule.Keys.Order(StringComparer.Ordinal).First()}' is not adapted here");
+        var byModule = projections.ToDictionary(p => p.Module);
+        if (projections.FirstOrDefault(p => _sites.All(s => s.Module != p.Module)) is { } stranger)
+            throw new PbenchException($"{source}: module '{stranger.Origin}' is not adapted here");
+        if (projections.FirstOrDefault(p => p.Rank > Options.Rank) is { } high)
+            throw new PbenchException($"{source}: module '{high.Origin}': expected a rank of at most {Options.Rank}, found {high.Rank}");
 
         using var off = no_grad();
         foreach (var site in _sites)
@@ -125,12 +122,11 @@ public sealed class AdapterBank : IDisposable
             using var scope = NewDisposeScope();
             site.A.select(0, slot).zero_();
             site.B.select(0, slot).zero_();
-            if (adapter.Modules.FirstOrDefault(m => m.Module == site.Module) is not { } factors) continue;
-            var (rank, share) = (adapter.Config.RankOf(site.Module), adapter.Config.ScalingOf(site.Module) / Options.Scaling);
-            site.A.select(0, slot).narrow(0, 0, rank).copy_(tensor(factors.ASingles()).view(rank, -1));
+            if (!byModule.TryGetValue(site.Module, out var factors)) continue;
+            site.A.select(0, slot).narrow(0, 0, factors.Rank).copy_(tensor(factors.A).view(factors.Rank, -1));
             // Exact where the scaling is the bank's, up to rounding elsewhere.
-            var up = tensor(factors.BSingles()).view(-1, rank);
-            site.B.select(0, slot).narrow(1, 0, rank).copy_(Math.Abs(share - 1) < 1e-12 ? up : up.mul(share));
+            var (up, share) = (tensor(factors.B).view(-1, factors.Rank), factors.Scaling / Options.Scaling);
+            site.B.select(0, slot).narrow(1, 0, factors.Rank).copy_(Math.Abs(share - 1) < 1e-12 ? up : up.mul(share));
         }
     }
 

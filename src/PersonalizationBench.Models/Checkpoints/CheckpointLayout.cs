@@ -56,18 +56,15 @@ internal static partial class CheckpointLayout
         {
             var (at, block) = (layer, FormattableString.Invariant($"h.{layer}."));
             foreach (var tensor in Norm(block + "ln_1", WeightNames.AttentionNorm(layer))) yield return tensor;
-            foreach (var tensor in Projection(block + "attn.c_attn", "q_proj", "k_proj", "v_proj")) yield return tensor;
-            foreach (var tensor in Projection(block + "attn.c_proj", "o_proj")) yield return tensor;
             foreach (var tensor in Norm(block + "ln_2", WeightNames.MlpNorm(layer))) yield return tensor;
-            foreach (var tensor in Projection(block + "mlp.c_fc", "up_proj")) yield return tensor;
-            foreach (var tensor in Projection(block + "mlp.c_proj", "down_proj")) yield return tensor;
+            foreach (var tensor in FileModule.Of(config).SelectMany(Projection)) yield return tensor;
 
-            IEnumerable<CheckpointTensor> Projection(string name, params string[] modules)
+            IEnumerable<CheckpointTensor> Projection(FileModule module)
             {
-                string[] weights = [.. modules.Select(m => WeightNames.Projection(at, m))];
-                var (output, input) = (modules.Sum(m => config.ProjectionShape(m).Output), config.ProjectionShape(modules[0]).Input);
-                yield return new CheckpointTensor($"{prefix}{name}.weight", [input, output], values => Parts(config, weights, Transposed(values, input, output)));
-                yield return new CheckpointTensor($"{prefix}{name}.bias", [output], values => Parts(config, [.. weights.Select(WeightNames.Bias)], values));
+                string[] weights = [.. module.Projections.Select(m => WeightNames.Projection(at, m))];
+                var (output, input) = (module.Projections.Sum(m => config.ProjectionShape(m).Output), config.ProjectionShape(module.Projections[0]).Input);
+                yield return new CheckpointTensor($"{prefix}{block}{module.Name}.weight", [input, output], values => Parts(config, weights, Transposed(values, input, output)));
+                yield return new CheckpointTensor($"{prefix}{block}{module.Name}.bias", [output], values => Parts(config, [.. weights.Select(WeightNames.Bias)], values));
             }
         }
         foreach (var tensor in Norm("ln_f", WeightNames.FinalNorm)) yield return tensor;
@@ -77,7 +74,6 @@ internal static partial class CheckpointLayout
         IEnumerable<CheckpointTensor> Norm(string name, string weight) => [Plain($"{name}.weight", weight), Plain($"{name}.bias", WeightNames.Bias(weight))];
     }
 
-    /// <summary>Query, key and value of a head lie together, head after head.</summary>
     private static IEnumerable<CheckpointTensor> GptNeoX(DecoderConfig config)
     {
         yield return Plain("gpt_neox.embed_in.weight", WeightNames.Embedding);
@@ -85,19 +81,16 @@ internal static partial class CheckpointLayout
         {
             var (at, block) = (layer, FormattableString.Invariant($"gpt_neox.layers.{layer}."));
             foreach (var tensor in Pair(block + "input_layernorm", WeightNames.AttentionNorm(layer), true)) yield return tensor;
-            foreach (var tensor in HeadByHead(block + "attention.query_key_value")) yield return tensor;
-            foreach (var tensor in Pair(block + "attention.dense", WeightNames.Projection(layer, "o_proj"), config.OutputBias)) yield return tensor;
             foreach (var tensor in Pair(block + "post_attention_layernorm", WeightNames.MlpNorm(layer), true)) yield return tensor;
-            foreach (var tensor in Pair(block + "mlp.dense_h_to_4h", WeightNames.Projection(layer, "up_proj"), true)) yield return tensor;
-            foreach (var tensor in Pair(block + "mlp.dense_4h_to_h", WeightNames.Projection(layer, "down_proj"), true)) yield return tensor;
+            foreach (var tensor in FileModule.Of(config).SelectMany(Projection)) yield return tensor;
 
-            IEnumerable<CheckpointTensor> HeadByHead(string name)
+            IEnumerable<CheckpointTensor> Projection(FileModule module)
             {
-                string[] weights = [.. new[] { "q_proj", "k_proj", "v_proj" }.Select(m => WeightNames.Projection(at, m))];
-                var output = 3L * config.QueryDimension;
-                yield return new CheckpointTensor($"{name}.weight", [output, config.Dimension], values => Parts(config, weights, Regrouped(values, config.Heads, config.HeadDimension * config.Dimension)));
-                if (config.QueryKeyValueBias)
-                    yield return new CheckpointTensor($"{name}.bias", [output], values => Parts(config, [.. weights.Select(WeightNames.Bias)], Regrouped(values, config.Heads, config.HeadDimension)));
+                string[] weights = [.. module.Projections.Select(m => WeightNames.Projection(at, m))];
+                var (output, input) = (module.Projections.Sum(m => config.ProjectionShape(m).Output), config.ProjectionShape(module.Projections[0]).Input);
+                yield return new CheckpointTensor($"{block}{module.Name}.weight", [output, input], values => Parts(config, weights, module.RowsApart(config, values, input)));
+                if (config.OutputBias || module.Name.StartsWith("mlp.", StringComparison.Ordinal))
+                    yield return new CheckpointTensor($"{block}{module.Name}.bias", [output], values => Parts(config, [.. weights.Select(WeightNames.Bias)], module.RowsApart(config, values, 1)));
             }
         }
         foreach (var tensor in Pair("gpt_neox.final_layer_norm", WeightNames.FinalNorm, true)) yield return tensor;
@@ -127,15 +120,5 @@ internal static partial class CheckpointLayout
             for (var column = 0; column < columns; column++)
                 turned[column * rows + row] = values[row * columns + column];
         return turned;
-    }
-
-    /// <summary>From [heads, 3, size] to [3, heads, size].</summary>
-    private static float[] Regrouped(float[] values, int heads, int size)
-    {
-        var grouped = new float[values.Length];
-        for (var head = 0; head < heads; head++)
-            for (var part = 0; part < 3; part++)
-                values.AsSpan((head * 3 + part) * size, size).CopyTo(grouped.AsSpan((part * heads + head) * size, size));
-        return grouped;
     }
 }

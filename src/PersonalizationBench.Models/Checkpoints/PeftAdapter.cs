@@ -24,7 +24,11 @@ public sealed record PeftAdapterConfig(int Rank, double Alpha, IReadOnlyList<str
     /// <summary><c>alpha_pattern</c>: the same of alpha.</summary>
     public IReadOnlyDictionary<string, double> AlphaPattern { get; init; } = new SortedDictionary<string, double>(StringComparer.Ordinal);
 
-    public PeftAdapterConfig WithTargets(IReadOnlyList<string> modules) => new(Rank, Alpha, modules, BaseModel) { UseRsLora = UseRsLora, RankPattern = RankPattern, AlphaPattern = AlphaPattern };
+    /// <summary><c>fan_in_fan_out</c>: the base's own file has these weights [in, out] (GPT-2's). A and B are the same either way.</summary>
+    public bool FanInFanOut { get; init; }
+
+    public PeftAdapterConfig WithTargets(IReadOnlyList<string> modules) =>
+        new(Rank, Alpha, modules, BaseModel) { UseRsLora = UseRsLora, FanInFanOut = FanInFanOut, RankPattern = RankPattern, AlphaPattern = AlphaPattern };
 
     /// <summary>The rank of one module.</summary>
     public int RankOf(string module) => Match(RankPattern, module) is { } pattern ? RankPattern[pattern] : Rank;

@@ -22,7 +22,7 @@ internal static class PeftConfigFile
         List<string>? targets = null;
         string? type = null;
         var baseModel = "";
-        var (rsLora, restricted) = (false, false);
+        var (rsLora, transposed, restricted) = (false, false, false);
         string? pattern = null;
         var (ranks, alphas) = (Patterns(null, source, "", StrictJson.Int), Patterns(null, source, "", Number));
         foreach (var (key, value) in root.EnumerateObject().Select(p => (p.Name, p.Value)))
@@ -38,7 +38,8 @@ internal static class PeftConfigFile
                 case "rank_pattern": ranks = Patterns(value, source, key, StrictJson.Int); break;
                 case "alpha_pattern": alphas = Patterns(value, source, key, Number); break;
                 case "target_modules": targets = [.. StrictJson.Array(value, source, key).EnumerateArray().Select(item => StrictJson.String(item, source, key))]; break;
-                case "use_rslora": rsLora = value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw StrictJson.Unexpected(value, source, key, "true or false"); break;
+                case "use_rslora": rsLora = Flag(value, source, key); break;
+                case "fan_in_fan_out": transposed = Flag(value, source, key); break;
                 case "base_model_name_or_path": baseModel = value.ValueKind == JsonValueKind.Null ? "" : StrictJson.String(value, source, key); break;
                 case "bias": Require(value, key, "none"); break;
                 case "task_type": if (value.ValueKind != JsonValueKind.Null) Require(value, key, "CAUSAL_LM"); break;
@@ -54,7 +55,7 @@ internal static class PeftConfigFile
         if (alpha is null) throw new PbenchException($"{source}: lora_alpha: missing");
         if (ranks.Values.Any(r => r < 1)) throw new PbenchException($"{source}: rank_pattern: expected ranks of at least 1");
         if (pattern is null && (targets is null || targets.Count == 0 || targets.Contains(""))) throw new PbenchException($"{source}: target_modules: expected a list of module names, or a regular expression");
-        var config = new PeftAdapterConfig(rank.Value, alpha.Value, targets ?? [], baseModel) { UseRsLora = rsLora, RankPattern = ranks, AlphaPattern = alphas };
+        var config = new PeftAdapterConfig(rank.Value, alpha.Value, targets ?? [], baseModel) { UseRsLora = rsLora, FanInFanOut = transposed, RankPattern = ranks, AlphaPattern = alphas };
         return (config, pattern is not null || restricted ? new PeftSelection(pattern) : null);
 
         void Require(JsonElement value, string key, string expected)
@@ -62,6 +63,9 @@ internal static class PeftConfigFile
             if (value.ValueKind != JsonValueKind.String || value.GetString() != expected) throw StrictJson.Unexpected(value, source, key, $"\"{expected}\"");
         }
     });
+
+    private static bool Flag(JsonElement value, string source, string key) =>
+        value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw StrictJson.Unexpected(value, source, key, "true or false");
 
     private static double Number(JsonElement value, string source, string key) =>
         value.ValueKind == JsonValueKind.Number && double.IsFinite(value.GetDouble()) ? value.GetDouble() : throw StrictJson.Unexpected(value, source, key, "a number");
@@ -105,7 +109,7 @@ internal static class PeftConfigFile
             if (config.AlphaPattern.Count > 0) WritePatterns("alpha_pattern", config.AlphaPattern, (name, value) => json.WriteNumber(name, value));
             json.WriteString("base_model_name_or_path", config.BaseModel);
             json.WriteString("bias", "none");
-            json.WriteBoolean("fan_in_fan_out", false);
+            json.WriteBoolean("fan_in_fan_out", config.FanInFanOut);
             json.WriteBoolean("inference_mode", true);
             json.WriteBoolean("init_lora_weights", true);
             json.WriteNumber("lora_alpha", config.Alpha);

@@ -15,7 +15,7 @@ public sealed class HuggingFaceTests
 
     private static IEnumerable<string> Names => Directory.EnumerateDirectories(Root).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal);
 
-    private static string Root => Path.Combine(AppContext.BaseDirectory, "References");
+    internal static string Root => Path.Combine(AppContext.BaseDirectory, "References");
 
     [Fact]
     public void Every_architecture_has_a_reference() =>
@@ -103,22 +103,32 @@ public sealed class HuggingFaceTests
         });
     }
 
+    public static TheoryData<string> Adapted => [.. AdaptedNames];
+
+    private static IEnumerable<string> AdaptedNames => Names.Where(n => Directory.Exists(Path.Combine(Root, n, "adapter")));
+
     [Fact]
-    public void An_adapter_with_patterns_answers_as_the_merged_weights_do()
+    public void Adapters_of_patterns_fused_modules_and_mixers_have_references() =>
+        Assert.Equal(["gpt2", "gpt_neox", "llama", "mamba", "mamba2"], AdaptedNames);
+
+    [Theory]
+    [MemberData(nameof(Adapted))]
+    public void An_adapter_of_PEFT_answers_as_the_merged_weights_do(string name)
     {
-        var folder = Path.Combine(Root, "llama", "adapter");
+        var folder = Path.Combine(Root, name, "adapter");
         var adapter = PeftAdapterFile.Load(folder);
-        using var loaded = Load("llama");
+        using var loaded = Load(name);
         using var bank = AdapterBank.Of(loaded.Config, adapter, folder);
-        var (rows, expected) = Reference(Path.Combine("llama", "adapter"));
+        var (rows, expected) = Reference(Path.Combine(name, "adapter"));
         Assert.All(expected.Zip(Logits(loaded, rows, bank.Rows([0, 0], torch.ScalarType.Float32))), p => Assert.Equal(p.First, p.Second, Tolerance));
         Assert.Contains(expected.Zip(Logits(loaded, rows)), p => Math.Abs(p.First - p.Second) > 0.1);
     }
 
-    [Fact]
-    public void An_adapter_with_patterns_saved_is_the_same_adapter()
+    [Theory]
+    [MemberData(nameof(Adapted))]
+    public void An_adapter_of_PEFT_saved_is_the_same_adapter(string name)
     {
-        var adapter = PeftAdapterFile.Load(Path.Combine(Root, "llama", "adapter"));
+        var adapter = PeftAdapterFile.Load(Path.Combine(Root, name, "adapter"));
         var folder = Directory.CreateTempSubdirectory("pbench-peft-").FullName;
         try
         {
@@ -253,7 +263,7 @@ public sealed class HuggingFaceTests
         return new LoadedBase(BaseFolder.InfoOf(name, "digest", config), DecoderWeights.Load(config, source, Precision.Float32, "cpu"), new NumberTokenizer(config.VocabularySize));
     }
 
-    private static (int[][] Rows, float[] Logits) Reference(string name)
+    internal static (int[][] Rows, float[] Logits) Reference(string name)
     {
         using var file = SafetensorsFile.Open(Path.Combine(Root, name, "reference.safetensors"));
         var ids = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(file.Read("input_ids")).ToArray();
@@ -261,7 +271,7 @@ public sealed class HuggingFaceTests
         return ([.. ids.Select(i => (int)i).Chunk(length)], file.ReadSingles("logits"));
     }
 
-    private static float[] Logits(LoadedBase loaded, int[][] rows, AdapterRows? adapters = null)
+    internal static float[] Logits(LoadedBase loaded, int[][] rows, AdapterRows? adapters = null)
     {
         using var scope = NewDisposeScope();
         using var off = no_grad();

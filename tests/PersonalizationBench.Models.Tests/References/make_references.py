@@ -20,16 +20,30 @@ import torch.nn.functional as F
 
 VOCAB, T = 53, 13
 
-# An adapter of the llama reference as PEFT would save it: patterns of rank and alpha, modules by a regular expression, rsLoRA.
-ADAPTER = dict(
-    peft_type="LORA", task_type="CAUSAL_LM", base_model_name_or_path="llama", bias="none", inference_mode=True, init_lora_weights=True, lora_dropout=0.0,
-    r=3, lora_alpha=6, use_rslora=True, target_modules=r"model\.layers\.(0\.self_attn\.(q|v)_proj|1\.mlp\..*)",
-    rank_pattern={"mlp.down_proj": 2, "v_proj": 4}, alpha_pattern={r"layers\.1\.mlp\..*_proj": 5},
-)
-# By hand from the patterns: module -> rank, alpha.
-ADAPTED = {
-    "model.layers.0.self_attn.q_proj": (3, 6), "model.layers.0.self_attn.v_proj": (4, 6),
-    "model.layers.1.mlp.gate_proj": (3, 5), "model.layers.1.mlp.up_proj": (3, 5), "model.layers.1.mlp.down_proj": (2, 5),
+PEFT = dict(peft_type="LORA", task_type="CAUSAL_LM", base_model_name_or_path="", bias="none", inference_mode=True, init_lora_weights=True, lora_dropout=0.0)
+# Adapters as PEFT would save them, by their reference: adapter_config.json, and by hand from it module -> rank, alpha.
+ADAPTERS = {
+    # Patterns of rank and alpha, modules by a regular expression, rsLoRA.
+    "llama": (
+        dict(
+            PEFT, base_model_name_or_path="llama", r=3, lora_alpha=6, use_rslora=True, target_modules=r"model\.layers\.(0\.self_attn\.(q|v)_proj|1\.mlp\..*)",
+            rank_pattern={"mlp.down_proj": 2, "v_proj": 4}, alpha_pattern={r"layers\.1\.mlp\..*_proj": 5}),
+        {
+            "model.layers.0.self_attn.q_proj": (3, 6), "model.layers.0.self_attn.v_proj": (4, 6),
+            "model.layers.1.mlp.gate_proj": (3, 5), "model.layers.1.mlp.up_proj": (3, 5), "model.layers.1.mlp.down_proj": (2, 5),
+        }),
+    "gpt2": (
+        dict(PEFT, base_model_name_or_path="gpt2", r=3, lora_alpha=6, fan_in_fan_out=True, target_modules=["c_attn", "c_proj", "c_fc"], rank_pattern={"mlp.c_proj": 2}),
+        {f"transformer.h.{i}.{m}": (2 if m == "mlp.c_proj" else 3, 6) for i in range(2) for m in ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")}),
+    "gpt_neox": (
+        dict(PEFT, base_model_name_or_path="gpt_neox", r=4, lora_alpha=2, target_modules=["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]),
+        {f"gpt_neox.layers.{i}.{m}": (4, 2) for i in range(2) for m in ("attention.query_key_value", "attention.dense", "mlp.dense_h_to_4h", "mlp.dense_4h_to_h")}),
+    "mamba": (
+        dict(PEFT, base_model_name_or_path="mamba", r=2, lora_alpha=3, target_modules=["in_proj", "out_proj"]),
+        {f"backbone.layers.{i}.mixer.{m}": (2, 3) for i in range(2) for m in ("in_proj", "out_proj")}),
+    "mamba2": (
+        dict(PEFT, base_model_name_or_path="mamba2", r=2, lora_alpha=3, target_modules=["in_proj", "out_proj"]),
+        {f"backbone.layers.{i}.mixer.{m}": (2, 3) for i in range(2) for m in ("in_proj", "out_proj")}),
 }
 
 
@@ -96,16 +110,18 @@ def causal(length, window=None):
     return torch.where(seen, 0.0, float("-inf"))
 
 
-def save_adapter(folder, w):
+def save_adapter(folder, config, modules, w):
     """Draws the adapter, and adds s B A to the weights, which is what it stands for (Hu et al., 2021, equation 3)."""
     folder.mkdir(exist_ok=True)
     tensors = {}
-    for module, (rank, alpha) in ADAPTED.items():
-        out, inp = w[module + ".weight"].shape
+    for module, (rank, alpha) in modules.items():
+        # A and B are [r, in] and [out, r] whichever way the weight itself lies.
+        weight = w[module + ".weight"].t() if config.get("fan_in_fan_out") else w[module + ".weight"]
+        out, inp = weight.shape
         a, b = matrix(rank, inp), matrix(out, rank)
         tensors[f"base_model.model.{module}.lora_A.weight"], tensors[f"base_model.model.{module}.lora_B.weight"] = a, b
-        w[module + ".weight"] += alpha / math.sqrt(rank) * b @ a
-    (folder / "adapter_config.json").write_text(json.dumps(ADAPTER, indent=2) + "\n")
+        weight += alpha / (math.sqrt(rank) if config.get("use_rslora") else rank) * b @ a
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
     save(folder / "adapter_model.safetensors", tensors)
 
 
@@ -158,17 +174,18 @@ def llama_like(config, ids, head_norms=False, qkv_bias=False, output_bias=False,
     return w, x @ w.get("lm_head.weight", w["model.embed_tokens.weight"]).t()
 
 
-def gpt2(config, ids):
+def gpt2(config, ids, w=None):
     d, heads, eps = config["n_embd"], config["n_head"], config["layer_norm_epsilon"]
-    w = {"transformer.wte.weight": matrix(VOCAB, d), "transformer.wpe.weight": matrix(config["n_positions"], d)}
-    for i in range(config["n_layer"]):
+    given, w = w, w or {"transformer.wte.weight": matrix(VOCAB, d), "transformer.wpe.weight": matrix(config["n_positions"], d)}
+    for i in [] if given else range(config["n_layer"]):
         p = f"transformer.h.{i}."
         for name in ("ln_1", "ln_2"):
             w[p + name + ".weight"], w[p + name + ".bias"] = norm_weight(d), matrix(d)
         for name, inp, out in (("attn.c_attn", d, 3 * d), ("attn.c_proj", d, d), ("mlp.c_fc", d, 4 * d), ("mlp.c_proj", 4 * d, d)):
             w[p + name + ".weight"], w[p + name + ".bias"] = matrix(inp, out), matrix(out)
         w[p + "attn.bias"] = torch.ones(config["n_positions"], config["n_positions"]).tril()[None, None]
-    w["transformer.ln_f.weight"], w["transformer.ln_f.bias"] = norm_weight(d), matrix(d)
+    if not given:
+        w["transformer.ln_f.weight"], w["transformer.ln_f.bias"] = norm_weight(d), matrix(d)
 
     conv = lambda x, name: x @ w[name + ".weight"] + w[name + ".bias"]
     norm = lambda x, name: F.layer_norm(x, (d,), w[name + ".weight"], w[name + ".bias"], eps)
@@ -184,18 +201,19 @@ def gpt2(config, ids):
     return w, norm(x, "transformer.ln_f") @ w["transformer.wte.weight"].t()
 
 
-def gpt_neox(config, ids):
+def gpt_neox(config, ids, w=None):
     d, heads, hidden, eps = config["hidden_size"], config["num_attention_heads"], config["intermediate_size"], config["layer_norm_eps"]
     width = d // heads
     turning = int(width * config["rotary_pct"])
-    w = {"gpt_neox.embed_in.weight": matrix(VOCAB, d), "embed_out.weight": matrix(VOCAB, d)}
-    for i in range(config["num_hidden_layers"]):
+    given, w = w, w or {"gpt_neox.embed_in.weight": matrix(VOCAB, d), "embed_out.weight": matrix(VOCAB, d)}
+    for i in [] if given else range(config["num_hidden_layers"]):
         p = f"gpt_neox.layers.{i}."
         for name in ("input_layernorm", "post_attention_layernorm"):
             w[p + name + ".weight"], w[p + name + ".bias"] = norm_weight(d), matrix(d)
         for name, out, inp in (("attention.query_key_value", 3 * d, d), ("attention.dense", d, d), ("mlp.dense_h_to_4h", hidden, d), ("mlp.dense_4h_to_h", d, hidden)):
             w[p + name + ".weight"], w[p + name + ".bias"] = matrix(out, inp), matrix(out)
-    w["gpt_neox.final_layer_norm.weight"], w["gpt_neox.final_layer_norm.bias"] = norm_weight(d), matrix(d)
+    if not given:
+        w["gpt_neox.final_layer_norm.weight"], w["gpt_neox.final_layer_norm.bias"] = norm_weight(d), matrix(d)
 
     inverse = 1.0 / config["rotary_emb_base"] ** (torch.arange(0, turning, 2).float() / turning)
     cos, sin = rotary(torch.arange(ids.shape[1]), inverse)
@@ -215,16 +233,16 @@ def gpt_neox(config, ids):
     return w, norm(x, "gpt_neox.final_layer_norm") @ w["embed_out.weight"].t()
 
 
-def mamba2(config, ids):
+def mamba2(config, ids, w=None):
     """The recurrence, token by token."""
     d, heads, width, state, groups = config["hidden_size"], config["num_heads"], config["head_dim"], config["state_size"], config["n_groups"]
     kernel, eps, inner = config["conv_kernel"], config["layer_norm_epsilon"], heads * width
     mixed = inner + 2 * groups * state
     low, high = config.get("time_step_limit", [0.0, float("inf")])
-    w = {"backbone.embeddings.weight": matrix(VOCAB, d), "backbone.norm_f.weight": norm_weight(d)}
-    if not config["tie_word_embeddings"]:
+    given, w = w, w or {"backbone.embeddings.weight": matrix(VOCAB, d), "backbone.norm_f.weight": norm_weight(d)}
+    if not config["tie_word_embeddings"] and not given:
         w["lm_head.weight"] = matrix(VOCAB, d)
-    for i in range(config["num_hidden_layers"]):
+    for i in [] if given else range(config["num_hidden_layers"]):
         p = f"backbone.layers.{i}."
         w[p + "norm.weight"] = norm_weight(d)
         p += "mixer."
@@ -256,15 +274,15 @@ def mamba2(config, ids):
     return w, x @ w.get("lm_head.weight", w["backbone.embeddings.weight"]).t()
 
 
-def mamba(config, ids):
+def mamba(config, ids, w=None):
     """The recurrence, channel by channel and token by token (algorithm 2 of the paper)."""
     d, state, kernel, eps = config["hidden_size"], config["state_size"], config["conv_kernel"], config["layer_norm_epsilon"]
     inner = int(config["expand"] * d)
     rank = math.ceil(d / 16) if config["time_step_rank"] == "auto" else config["time_step_rank"]
-    w = {"backbone.embeddings.weight": matrix(VOCAB, d), "backbone.norm_f.weight": norm_weight(d)}
-    if not config["tie_word_embeddings"]:
+    given, w = w, w or {"backbone.embeddings.weight": matrix(VOCAB, d), "backbone.norm_f.weight": norm_weight(d)}
+    if not config["tie_word_embeddings"] and not given:
         w["lm_head.weight"] = matrix(VOCAB, d)
-    for i in range(config["num_hidden_layers"]):
+    for i in [] if given else range(config["num_hidden_layers"]):
         p = f"backbone.layers.{i}."
         w[p + "norm.weight"] = norm_weight(d)
         p += "mixer."
@@ -352,8 +370,8 @@ def main():
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         save(folder / "model.safetensors", weights)
         save(folder / "reference.safetensors", {"input_ids": ids, "logits": logits})
-        if name == "llama":
-            save_adapter(folder / "adapter", weights)
+        if name in ADAPTERS:
+            save_adapter(folder / "adapter", *ADAPTERS[name], weights)
             save(folder / "adapter" / "reference.safetensors", {"input_ids": ids, "logits": forward(config, ids, w=weights)[1]})
         print(f"{name}: logits {tuple(logits.shape)}, deviation {logits.std():.2f}")
 
