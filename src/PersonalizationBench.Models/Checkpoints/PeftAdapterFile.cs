@@ -84,6 +84,9 @@ public static class PeftAdapterFile
 
     private static List<LoraFactors> ParseModules(PeftAdapterConfig config, SafetensorsFile weights, string source)
     {
+        // A bank's slots share the base's biases.
+        if (weights.Tensors.FirstOrDefault(t => t.Name.EndsWith(".bias", StringComparison.Ordinal)) is { Name: { } bias })
+            throw new PbenchException($"{source}: tensor '{bias}': biases in place of the base's are not supported; expected an adapter trained with bias \"none\" ({ConfigName})");
         foreach (var tensor in weights.Tensors)
             if (!tensor.Name.StartsWith(Prefix, StringComparison.Ordinal) || !(tensor.Name.EndsWith(SuffixA, StringComparison.Ordinal) || tensor.Name.EndsWith(SuffixB, StringComparison.Ordinal)) || tensor.Name.Length <= Prefix.Length + SuffixA.Length)
                 throw new PbenchException($"{source}: tensor '{tensor.Name}': expected {Prefix}MODULE{SuffixA} or {SuffixB}");

@@ -41,7 +41,7 @@ internal static class PeftConfigFile
                 case "use_rslora": rsLora = Flag(value, source, key); break;
                 case "fan_in_fan_out": transposed = Flag(value, source, key); break;
                 case "base_model_name_or_path": baseModel = value.ValueKind == JsonValueKind.Null ? "" : StrictJson.String(value, source, key); break;
-                case "bias": Require(value, key, "none"); break;
+                case "bias": Require(value, key, "none", "lora_only", "all"); break; // where any were trained, the tensors say so
                 case "task_type": if (value.ValueKind != JsonValueKind.Null) Require(value, key, "CAUSAL_LM"); break;
                 // Other initialisations (pissa, olora, ...) change the base's weights, and the adapter is a difference to those.
                 case "init_lora_weights": if (value.ValueKind is not (JsonValueKind.True or JsonValueKind.False)) Require(value, key, "gaussian"); break;
@@ -58,9 +58,9 @@ internal static class PeftConfigFile
         var config = new PeftAdapterConfig(rank.Value, alpha.Value, targets ?? [], baseModel) { UseRsLora = rsLora, FanInFanOut = transposed, RankPattern = ranks, AlphaPattern = alphas };
         return (config, pattern is not null || restricted ? new PeftSelection(pattern) : null);
 
-        void Require(JsonElement value, string key, string expected)
+        void Require(JsonElement value, string key, params string[] expected)
         {
-            if (value.ValueKind != JsonValueKind.String || value.GetString() != expected) throw StrictJson.Unexpected(value, source, key, $"\"{expected}\"");
+            if (value.ValueKind != JsonValueKind.String || !expected.Contains(value.GetString())) throw StrictJson.Unexpected(value, source, key, string.Join(" or ", expected.Select(e => $"\"{e}\"")));
         }
     });
 

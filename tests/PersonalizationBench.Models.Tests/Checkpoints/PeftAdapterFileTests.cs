@@ -76,7 +76,7 @@ public class PeftAdapterFileTests
     [InlineData("\"r\":2", "\"rank_pattern\":{\"q_proj\":4},\"r\":2", "rank_pattern")]
     [InlineData("\"r\":2", "\"modules_to_save\":[\"lm_head\"],\"r\":2", "modules_to_save")]
     [InlineData("\"r\":2", "\"init_lora_weights\":\"pissa\",\"r\":2", "init_lora_weights")]
-    [InlineData("\"r\":2", "\"bias\":\"all\",\"r\":2", "bias")]
+    [InlineData("\"r\":2", "\"bias\":\"some\",\"r\":2", "bias: expected \"none\" or \"lora_only\" or \"all\", found \"some\"")]
     [InlineData("\"r\":2", "\"task_type\":\"SEQ_CLS\",\"r\":2", "task_type")]
     [InlineData("\"r\":2", "\"some_new_thing\":1,\"r\":2", "some_new_thing")]
     [InlineData("\"r\":2", "\"r\":2,\"r\":2", "not valid JSON")]
@@ -94,6 +94,21 @@ public class PeftAdapterFileTests
         Assert.Contains(from, config);
         Parse(config, Weights());
         Assert.Contains(what, Assert.Throws<PbenchException>(() => Parse(config.Replace(from, to), Weights())).Message);
+    }
+
+    [Theory]
+    [InlineData("all")]
+    [InlineData("lora_only")]
+    public void BiasesThatWereTrainedAreRefusedAndWhereThereAreNoneNothingIs(string bias)
+    {
+        // PEFT saves the biases that there are: of a base without any (a Llama) the adapter is one of bias "none".
+        var config = $$"""{"peft_type":"LORA","r":2,"lora_alpha":16,"bias":"{{bias}}","target_modules":["q_proj","v_proj"]}""";
+        Assert.Equal(Made().Modules.Select(m => m.Module), Parse(config, Weights()).Modules.Select(m => m.Module));
+
+        const string name = "base_model.model.model.layers.0.self_attn.v_proj.bias";
+        var weights = SafetensorsFile.Serialize([.. Tensors(), TensorData.FromSingles(name, [1, 2], 2)]);
+        var error = Assert.Throws<PbenchException>(() => Parse(config, weights));
+        Assert.Equal($"{PeftAdapterFile.WeightsName}: tensor '{name}': biases in place of the base's are not supported; expected an adapter trained with bias \"none\" (adapter_config.json)", error.Message);
     }
 
     [Theory]
@@ -182,11 +197,13 @@ public class PeftAdapterFileTests
         Assert.InRange(Mutations.Run(weights, 4000, seed: 4, allocationLimit: 1 << 20, bytes => Parse(config, bytes)), 3600, 4000);
     }
 
-    private static byte[] Weights() => SafetensorsFile.Serialize(Made().Modules.SelectMany(m => new[]
+    private static byte[] Weights() => SafetensorsFile.Serialize(Tensors());
+
+    private static IEnumerable<TensorData> Tensors() => Made().Modules.SelectMany(m => new[]
     {
         new TensorData($"base_model.model.{m.Module}.lora_A.weight", m.DType, [2, m.InFeatures], m.A),
         new TensorData($"base_model.model.{m.Module}.lora_B.weight", m.DType, [m.OutFeatures, 2], m.B),
-    }));
+    });
 
     private static PeftAdapter Parse(string config, byte[] weights) => Parse(Encoding.UTF8.GetBytes(config), weights);
 
