@@ -24,6 +24,12 @@ public sealed record BaseInfo(string Name, string Architecture, string Digest, l
     /// <summary>"cpu" or "cuda"; empty before loading.</summary>
     public string Device { get; init; } = "";
 
+    /// <summary>Ids that end a text beside the tokenizer's own, as the base's files say.</summary>
+    public IReadOnlyList<int> EndIds { get; init; } = [];
+
+    /// <summary>What the base's files ask for and answers do not follow, in a sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Bits that one adapter parameter takes as stored (16 or 32).</summary>
     public int AdapterBitsPerParameter { get; init; } = 32;
 }

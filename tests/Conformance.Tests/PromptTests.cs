@@ -79,5 +79,23 @@ public sealed class PromptTests
     public void A_text_keeps_its_room_up_to_half_of_the_context(int context, int text, int room) =>
         Assert.Equal(room, LikelihoodWindows.PromptRoom(context, text));
 
+    [Theory]
+    [InlineData(ProbeScoring.ExactMatch)]
+    [InlineData(ProbeScoring.Style)]
+    public void What_a_bases_files_say_ends_a_text_ends_an_answer(ProbeScoring scoring)
+    {
+        var words = Answer().Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        Assert.NotEmpty(words);
+        Assert.Equal("", Answer(words[0]));
+
+        string Answer(params string[] ends)
+        {
+            using var model = TinyBase.Load(endWords: ends);
+            var users = TinyUsers.Make(1);
+            var asked = TinyUsers.Questions(users, withEvidence: false).First(q => q.Scoring == scoring);
+            return new PromptAnswering(TinyUsers.Request(model, users)).Answer([new PromptedQuestion(asked, [], [], -1)], CostMeter.Unread(), CancellationToken.None)[0].Text;
+        }
+    }
+
     private static Document[] History(params string[] texts) => [.. texts.Select((t, i) => new Document($"d{i}", null, "note", t))];
 }

@@ -11,11 +11,12 @@ internal static class TinyBase
 {
     public const int ContextLength = 96;
 
-    public static LoadedBase Load(int contextLength = ContextLength)
+    /// <param name="endWords">Words that end a text, as the base's files would say.</param>
+    public static LoadedBase Load(int contextLength = ContextLength, params string[] endWords)
     {
         var tokenizer = new WordTokenizer(TinyUsers.Words.Prepend("\n"));
         var config = new DecoderConfig(tokenizer.VocabularySize, 16, 2, 2, 1, 32, contextLength);
-        var info = new BaseInfo("tiny", "llama", Digest.Of("tiny"), config.Parameters, contextLength, config.SmallestDimensions());
+        var info = new BaseInfo("tiny", "llama", Digest.Of("tiny"), config.Parameters, contextLength, config.SmallestDimensions()) { EndIds = [.. endWords.SelectMany(tokenizer.Encode)] };
         return new LoadedBase(info, DecoderWeights.Initialise(config, seed: 1, Precision.Float32), tokenizer);
     }
 

@@ -145,6 +145,17 @@ public sealed partial class CommandTests : IDisposable
         Assert.Equal(loaded.Tokenizer.Decode(answer), output.ToString());
     }
 
+    [Fact]
+    public async Task What_a_bases_files_ask_for_is_followed_or_named()
+    {
+        Assert.Equal(0, await _desk.Run("generate", "noted", "--greedy", "--prompt", "my "));
+        Assert.Equal("my r", _desk.Output);
+        Assert.Equal("pbench: noted/generation_config.json: not followed: do_sample true\n", _desk.Error);
+        var path = _desk.Write("experiments/colours.yaml", Desk.Study.Replace("[tiny]", "[noted]", StringComparison.Ordinal));
+        Assert.Equal(0, await _desk.Run("validate", path));
+        Assert.Equal("pbench: warning: experiments/colours.yaml:4: noted/generation_config.json: not followed: do_sample true\n", _desk.Error);
+    }
+
     [SkippableFact]
     public async Task The_story_of_stories260K_is_the_reference_programs()
     {

@@ -26,6 +26,7 @@ internal static class GenerateCommand
             if (!parse.GetValue(greedy)) throw new PbenchException("generate: expected --greedy: there is no sampling");
             if (parse.GetValue(tokens) < 1) throw new PbenchException($"--tokens: expected at least 1, found {parse.GetValue(tokens)}");
             using var loaded = bench.Bases.Load(parse.GetRequiredValue(name), parse.GetValue(precision), parse.GetRequiredValue(device));
+            foreach (var note in loaded.Info.Notes) bench.Error.WriteLine($"pbench: {note}");
             using var bank = parse.GetValue(adapter) is { } folder ? BankOf((LoadedBase)loaded, folder) : null;
             using var inUse = bank is null ? null : ((LoadedBase)loaded).UseAdapters(bank);
             var (text, isChat) = (parse.GetRequiredValue(prompt), parse.GetValue(chat));
@@ -55,7 +56,7 @@ internal static class GenerateCommand
     private static void Generate(Workbench bench, IBaseModel loaded, int slot, int[] read, int[] shown, int tokens, CancellationToken cancellation)
     {
         var tokenizer = loaded.Tokenizer;
-        var request = new GenerationRequest(read, tokens, slot) { StopIds = [tokenizer.BeginOfText, tokenizer.EndOfText] };
+        var request = new GenerationRequest(read, tokens, slot) { StopIds = [tokenizer.BeginOfText, tokenizer.EndOfText, .. loaded.Info.EndIds] };
         var generated = loaded.Generate([request], CostMeter.Unread(), cancellation)[0].Tokens;
         bench.Output.Write(tokenizer.Decode([.. shown, .. generated]));
         if (bench.IsTerminal) bench.Output.WriteLine();

@@ -30,7 +30,7 @@ public sealed class BaseCatalog : IBaseCatalog
     public BaseInfo Describe(string name)
     {
         var files = Find(name);
-        return BaseFolder.InfoOf(name, BaseFolder.DigestOf(files.All), files.Config());
+        return files.Described(BaseFolder.InfoOf(name, BaseFolder.DigestOf(files.All), files.Config()));
     }
 
     public LoadedBase Load(string name, Precision precision, string device)
@@ -79,10 +79,10 @@ public sealed class BaseCatalog : IBaseCatalog
     {
         var tokenizer = BaseFolder.TokenizerPath(folder);
         return new BaseFiles(
-            [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), tokenizer, .. BaseFolder.BesideTokenizer(folder)],
+            [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), tokenizer, .. BaseFolder.Beside(folder)],
             tokenizer,
             () => BaseFolder.ReadConfig(folder),
-            (precision, device) => BaseFolder.ReadWeights(folder, precision, device));
+            (precision, device) => BaseFolder.ReadWeights(folder, precision, device)) { Described = info => BaseFolder.Described(info, folder) };
     }
 
     private static BaseFiles OfLlama2c(string weights, string tokenizer) => new(
@@ -99,5 +99,9 @@ public sealed class BaseCatalog : IBaseCatalog
         new(c.VocabularySize, c.Dim, c.Layers, c.Heads, c.KvHeads, c.HiddenDim, c.ContextLength, Llama2cConfig.RotaryBase, Llama2cConfig.NormEpsilon, c.TiedHead);
 
     /// <param name="All">Every file that decides what the base answers.</param>
-    private sealed record BaseFiles(IReadOnlyList<string> All, string Tokenizer, Func<DecoderConfig> Config, Func<Precision, string, DecoderWeights> Weights);
+    private sealed record BaseFiles(IReadOnlyList<string> All, string Tokenizer, Func<DecoderConfig> Config, Func<Precision, string, DecoderWeights> Weights)
+    {
+        /// <summary>Adds what further files say.</summary>
+        public Func<BaseInfo, BaseInfo> Described { get; init; } = info => info;
+    }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Models.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Models;
 
@@ -39,8 +40,18 @@ internal static class BaseFolder
         TokenizerNames.Select(n => Path.Combine(folder, n)).FirstOrDefault(File.Exists)
         ?? throw new PbenchException($"{folder}: expected one of {string.Join(", ", TokenizerNames)}");
 
-    /// <summary>What else says how texts become tokens: which ones begin and end a text.</summary>
-    public static IEnumerable<string> BesideTokenizer(string folder) => new[] { Path.Combine(folder, "tokenizer_config.json") }.Where(File.Exists);
+    /// <summary>What else says how texts begin and end.</summary>
+    public static IEnumerable<string> Beside(string folder) => new[] { SpecialTokenNames.FileName, GenerationSettings.FileName }.Select(n => Path.Combine(folder, n)).Where(File.Exists);
+
+    /// <summary>The information with what <see cref="Beside"/> says.</summary>
+    public static BaseInfo Described(BaseInfo info, string folder)
+    {
+        var path = Path.Combine(folder, GenerationSettings.FileName);
+        var settings = File.Exists(path) ? GenerationSettings.Read(ReadText(path), path, ReadConfig(folder).VocabularySize) : GenerationSettings.None;
+        var names = SpecialTokenNames.LoadBeside(path);
+        string[] notes = settings.NotFollowed.Count == 0 ? [] : [$"{path}: not followed, since answers are greedy: {string.Join(", ", settings.NotFollowed)}"];
+        return info with { EndIds = settings.EndIds, Notes = names.NotFollowed is { } other ? [.. notes, other] : notes };
+    }
 
     public static BaseInfo InfoOf(string name, string digest, DecoderConfig config) =>
         new(name, config.ModelType, digest, config.Parameters, config.ContextLength, config.SmallestDimensions());

@@ -13,6 +13,13 @@ public sealed class StrategySettingsValidator : IStudyValidator
          select new Problem(true, strategy.Line, $"{strategy.FullLabel} on {baseInfo.Name}: {problem}")).Distinct();
 }
 
+/// <summary>What a base's files ask for and its answers do not follow.</summary>
+public sealed class BaseNotesValidator : IStudyValidator
+{
+    public IEnumerable<Problem> Validate(StudyPlan plan) =>
+        plan.Bases.SelectMany(b => b.Notes).Distinct().Select(note => new Problem(false, plan.File.Section.LineOf("bases"), note));
+}
+
 /// <summary>Two cells that are one and the same.</summary>
 public sealed class DuplicateCellsValidator : IStudyValidator
 {

@@ -23,7 +23,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
     private readonly IBaseModel _model = request.Base;
     private readonly ITokenizer _tokenizer = request.Base.Tokenizer;
     private readonly PromptBuilder _prompts = new(request.Base.Tokenizer, request.Format);
-    private readonly Lazy<IReadOnlyList<int>> _endIds = new(() => [request.Base.Tokenizer.EndOfText, request.Base.Tokenizer.BeginOfText]);
+    private readonly Lazy<IReadOnlyList<int>> _endIds = new(() => EndIds(request));
     private readonly Lazy<IReadOnlyList<int>> _stopIds = new(() => StopIds(request));
 
     private int ContextLength => _model.Info.ContextLength;
@@ -156,15 +156,17 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
         return text[..end];
     }
 
-    /// <summary>Ids that end an answer as soon as they are produced: end and begin of text, and tokens that are a stop text by
+    /// <summary>Ids that end an answer as soon as they are produced: ends and begin of text, and tokens that are a stop text by
     /// themselves. Stop texts of several tokens are cut off afterwards.</summary>
     private static int[] StopIds(AdaptationRequest request)
     {
         var tokenizer = request.Base.Tokenizer;
         var single = request.StopTexts.Where(s => s.Length > 0).Select(s => (Text: s, Ids: TextEncoding.Continuation(tokenizer, s)))
             .Where(s => s.Ids.Length > 0 && tokenizer.Decode(s.Ids.AsSpan(s.Ids.Length - 1)) == s.Text).Select(s => s.Ids[^1]);
-        return [.. single.Prepend(tokenizer.BeginOfText).Prepend(tokenizer.EndOfText).Distinct()];
+        return [.. EndIds(request).Concat(single).Distinct()];
     }
+
+    private static int[] EndIds(AdaptationRequest request) => [request.Base.Tokenizer.EndOfText, request.Base.Tokenizer.BeginOfText, .. request.Base.Info.EndIds];
 
     private static List<int> Indices(IReadOnlyList<PromptedQuestion> questions, Func<Question, bool> which) =>
         Enumerable.Range(0, questions.Count).Where(i => which(questions[i].Question)).ToList();

@@ -4,16 +4,19 @@ using PersonalizationBench.Core;
 namespace PersonalizationBench.Cli.Tests.Fakes;
 
 /// <summary>A base that answers every question with the same word, without libtorch.</summary>
-internal sealed class FakeBase : IBaseModel
+internal sealed class FakeBase(BaseInfo? info = null) : IBaseModel
 {
     public static BaseInfo Known { get; } = new("tiny", "llama", "digest-of-tiny", 1000, 512, new Dictionary<string, int> { ["q_proj"] = 8, ["v_proj"] = 8 });
 
-    public BaseInfo Info { get; } = Known with { Precision = "float32", Device = "cpu" };
+    /// <summary>Its files ask for sampling, and for a text to end with an e.</summary>
+    public static BaseInfo Noted { get; } = Known with { Name = "noted", EndIds = ['e'], Notes = ["noted/generation_config.json: not followed: do_sample true"] };
+
+    public BaseInfo Info { get; } = (info ?? Known) with { Precision = "float32", Device = "cpu" };
 
     public ITokenizer Tokenizer { get; } = new ByteTokenizer();
 
     public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) =>
-        [.. requests.Select(r => new Generation(Tokenizer.Encode("red")[..Math.Min(3, r.MaxNewTokens)]))];
+        [.. requests.Select(r => new Generation([.. Tokenizer.Encode("red").Take(r.MaxNewTokens).TakeWhile(t => !r.StopIds.Contains(t))]))];
 
     public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) =>
         [.. requests.Select(r => -(double)r.Continuation.Length)];
@@ -51,6 +54,7 @@ internal sealed class FakeBases(Action onLoad) : IBaseCatalog
     public BaseInfo Describe(string name) => name switch
     {
         "tiny" => FakeBase.Known,
+        "noted" => FakeBase.Noted,
         "broken" => FakeBase.Known with { Name = name, Digest = "broken" },
         _ => throw new PbenchException($"base '{name}': its file is not there"),
     };
@@ -58,6 +62,6 @@ internal sealed class FakeBases(Action onLoad) : IBaseCatalog
     public IBaseModel Load(string name, Precision precision, string device)
     {
         onLoad();
-        return name == "tiny" ? new FakeBase() : throw new PbenchException("model.safetensors: ends before its tensors do");
+        return name is "tiny" or "noted" ? new FakeBase(Describe(name)) : throw new PbenchException("model.safetensors: ends before its tensors do");
     }
 }

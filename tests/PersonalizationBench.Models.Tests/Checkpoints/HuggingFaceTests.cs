@@ -201,6 +201,22 @@ public sealed class HuggingFaceTests
         var digest = loaded.Info.Digest;
         File.WriteAllText(folder.File("tokenizer_config.json"), """{ "bos_token": "A" }""");
         Assert.NotEqual(digest, new BaseCatalog("none", null).Describe(folder.Path).Digest); // a text begins otherwise: another base
+
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{ "add_bos_token": false }""");
+        File.WriteAllText(folder.File("generation_config.json"), """{ "eos_token_id": [1, 7], "do_sample": true, "temperature": 0.7 }""");
+        using (var ended = new BaseCatalog("none", null).Load(folder.Path, Precision.Float32, "cpu"))
+        {
+            Assert.NotEqual(digest, ended.Info.Digest);
+            Assert.Equal([1, 7], ended.Info.EndIds);
+            Assert.Equal(
+                [
+                    $"{folder.File("generation_config.json")}: not followed, since answers are greedy: do_sample true, temperature 0.7",
+                    $"{folder.File("tokenizer_config.json")}: add_bos_token false is not followed: every text begins with the token that begins one",
+                ], ended.Info.Notes);
+        }
+        File.WriteAllText(folder.File("generation_config.json"), """{ "eos_token_id": 53 }""");
+        Assert.Contains("eos_token_id: expected ids from 0 to 52", Assert.Throws<PbenchException>(() => new BaseCatalog("none", null).Describe(folder.Path)).Message, StringComparison.Ordinal);
+        File.Delete(folder.File("generation_config.json"));
         Tokenizer(60);
         Assert.Contains("60 tokens do not fit the base's vocabulary of 53", Assert.Throws<PbenchException>(() => new BaseCatalog("none", null).Load(folder.Path, Precision.Float32, "cpu")).Message, StringComparison.Ordinal);
 

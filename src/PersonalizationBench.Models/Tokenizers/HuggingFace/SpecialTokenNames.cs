@@ -10,6 +10,9 @@ public sealed record SpecialTokenNames(string? Begin, string? End, string Source
 {
     public const string FileName = "tokenizer_config.json";
 
+    /// <summary>What the file asks for and is not done, since every text begins with the token that begins one and ends where it ends; null: nothing.</summary>
+    public string? NotFollowed { get; private init; }
+
     public static readonly SpecialTokenNames Unknown = new(null, null, FileName);
 
     // In the order of preference; a vocabulary seldom has several. T5 has no token to begin with but the padding.
@@ -27,7 +30,13 @@ public sealed record SpecialTokenNames(string? Begin, string? End, string Source
     public static SpecialTokenNames Parse(ReadOnlyMemory<byte> utf8, string source) => StrictJson.Read(utf8, source, root =>
     {
         var part = JsonPart.Root(root, source);
-        return new SpecialTokenNames(Name(part.Optional("bos_token")), Name(part.Optional("eos_token")), source);
+        var names = new SpecialTokenNames(Name(part.Optional("bos_token")), Name(part.Optional("eos_token")), source);
+        return (part.Bool("add_bos_token", true), part.Bool("add_eos_token", false)) switch
+        {
+            (true, false) => names,
+            (false, _) => names with { NotFollowed = $"{source}: add_bos_token false is not followed: every text begins with the token that begins one" },
+            _ => names with { NotFollowed = $"{source}: add_eos_token true is not followed: a prompt is to be gone on from" },
+        };
     });
 
     /// <summary>A token as the file writes it: its text, or an object with its text.</summary>
