@@ -19,6 +19,19 @@ public sealed class DivergedException(string message) : PbenchException(message)
     public override int ExitCode => 1;
 }
 
+/// <summary>More memory is wanted than there is; the cell fails with status <c>out-of-memory</c>.</summary>
+public sealed class NotEnoughMemoryException(string message, Exception? inner = null) : PbenchException(message, inner)
+{
+    // libtorch has no exception of its own for it: its allocators say so in words.
+    private static readonly string[] Words = ["out of memory", "can't allocate memory", "not enough memory", "bad_alloc"];
+
+    public override int ExitCode => 1;
+
+    /// <summary>Whether that is what an exception says.</summary>
+    public static bool IsSaidBy(Exception e) =>
+        e is NotEnoughMemoryException or OutOfMemoryException || Words.Any(w => e.Message.Contains(w, StringComparison.OrdinalIgnoreCase));
+}
+
 /// <summary>The nearest of some known words, for "did you mean".</summary>
 public static class NearestWord
 {

@@ -11,11 +11,12 @@ public sealed class LoadedBase : IBaseModel
     private AdapterBank? _adapters;
 
     /// <summary>Takes ownership of <paramref name="weights"/>. Precision and device are filled into the information.</summary>
+    /// <exception cref="NotEnoughMemoryException">The context is longer than there is memory for its angles.</exception>
     public LoadedBase(BaseInfo info, DecoderWeights weights, ITokenizer tokenizer)
     {
         Info = info with { Precision = ComputePrecision.Name(weights.ComputeType), Device = weights.Device };
         (Weights, _inUse, Tokenizer) = (weights, weights, tokenizer);
-        _rotary = new RotaryTable(weights.Config, weights.Device);
+        _rotary = MachineMemory.Take(info.Name, FormattableString.Invariant($"the rotary angles of {Config.ContextLength} positions"), RotaryTable.BytesOf(Config), weights.Device, () => new RotaryTable(Config, weights.Device));
     }
 
     public BaseInfo Info { get; }

@@ -108,8 +108,8 @@ public sealed record DecoderConfig(
     /// <summary>Width of the keys, and of the values, of one token.</summary>
     public int KeyValueDimension => HeadDimension * KeyValueHeads;
 
-    /// <summary>Number of weights, tied ones once.</summary>
-    public long Parameters => Shapes().Sum(s => s.Shape.Aggregate(1L, (a, b) => a * b));
+    /// <summary>Number of weights, tied ones once; the largest number there is where a file asks for more.</summary>
+    public long Parameters => (long)Int128.Min(long.MaxValue, Shapes().Aggregate(Int128.Zero, (sum, s) => sum + s.Shape.Aggregate(Int128.One, (a, b) => a * b)));
 
     /// <summary>Weights of tokens' and positions' embeddings and of a head of its own: what scaling laws leave out of a model's
     /// size (Kaplan et al., 2020, arXiv:2001.08361).</summary>

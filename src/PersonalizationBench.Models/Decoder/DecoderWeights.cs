@@ -45,11 +45,12 @@ public sealed class DecoderWeights : IDisposable
     public static DecoderWeights Initialise(DecoderConfig config, long seed, Precision precision, string device = "cpu")
     {
         config.Validated("model");
-        return Fill(config, config.Shapes().Select(s => (s.Name, Draw(config, s.Name, seed))), precision, device, keepMasters: true);
+        return Fill("model", config, config.Shapes().Select(s => (s.Name, Draw(config, s.Name, seed))), precision, device, keepMasters: true);
     }
 
     /// <summary>Reads a checkpoint, one tensor after another. A missing, misshapen or unknown one, or one with a value that is not
-    /// finite, is a <see cref="PbenchException"/> naming the source and the tensor.</summary>
+    /// finite, is a <see cref="PbenchException"/> naming the source and the tensor; where there is not the memory for all of them, it is
+    /// a <see cref="NotEnoughMemoryException"/> naming the source and how much that is.</summary>
     public static DecoderWeights Load(DecoderConfig config, ITensorSource source, Precision precision, string device)
     {
         var expected = CheckpointLayout.Of(config, source.TensorNames).ToList();
@@ -66,7 +67,7 @@ public sealed class DecoderWeights : IDisposable
         }
         // Of a file in bf16 the products' copies hold all there is to know.
         var isExact = expected.All(t => source.Describe(t.Name).DType == "BF16" || t.Shape.Length == 1);
-        return Fill(config, expected.SelectMany(Read), precision, device, keepMasters: !isExact);
+        return Fill(source.Name, config, expected.SelectMany(Read), precision, device, keepMasters: !isExact);
 
         IEnumerable<(string, float[])> Read(CheckpointTensor tensor)
         {
@@ -78,20 +79,27 @@ public sealed class DecoderWeights : IDisposable
     }
 
     /// <summary>Products in bf16 where that was asked for or, with auto, where it pays (<see cref="ComputePrecision"/>).</summary>
-    private static DecoderWeights Fill(DecoderConfig config, IEnumerable<(string Name, float[] Values)> weights, Precision precision, string device, bool keepMasters)
+    private static DecoderWeights Fill(string source, DecoderConfig config, IEnumerable<(string Name, float[] Values)> weights, Precision precision, string device, bool keepMasters)
     {
         var type = ComputePrecision.Choose(config, precision, device);
-        using var off = no_grad();
         var inPlace = type == ScalarType.Float32 || keepMasters ? ScalarType.Float32 : type;
-        var filled = new DecoderParameters(config, (name, shape) => zeros(shape, WeightNames.StaysFloat32(name) ? ScalarType.Float32 : inPlace, torch.device(device)));
-        foreach (var (name, values) in weights)
+        // What stays f32 is there once, the rest as it lies and as the products' copies, where those are others.
+        var bytes = config.Shapes().Sum(s => s.Shape.Aggregate(1.0, (a, b) => a * b) * (WeightNames.StaysFloat32(s.Name) ? sizeof(float) : inPlace.ElementSize() + (inPlace == type ? 0 : type.ElementSize())));
+        return MachineMemory.Take(source, "the weights", bytes, device, Filled);
+
+        DecoderWeights Filled()
         {
-            using var scope = NewDisposeScope();
-            filled[name].copy_(tensor(values).view(config.ShapeOf(name)));
+            using var off = no_grad();
+            var filled = new DecoderParameters(config, (name, shape) => zeros(shape, WeightNames.StaysFloat32(name) ? ScalarType.Float32 : inPlace, torch.device(device)));
+            foreach (var (name, values) in weights)
+            {
+                using var scope = NewDisposeScope();
+                filled[name].copy_(tensor(values).view(config.ShapeOf(name)));
+            }
+            return inPlace == type
+                ? new DecoderWeights(config, type == ScalarType.Float32 ? filled : null, filled, type, device)
+                : new DecoderWeights(config, filled, CopiesOf(config, filled, type), type, device);
         }
-        return inPlace == type
-            ? new DecoderWeights(config, type == ScalarType.Float32 ? filled : null, filled, type, device)
-            : new DecoderWeights(config, filled, CopiesOf(config, filled, type), type, device);
     }
 
     /// <summary>The f32 master of a weight (the product's copy where only that was kept).</summary>

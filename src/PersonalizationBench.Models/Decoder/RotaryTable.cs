@@ -9,10 +9,13 @@ internal sealed class RotaryTable : IDisposable
 {
     private readonly Tensor _cos, _sin;
 
+    /// <summary>Bytes that making it takes.</summary>
+    public static double BytesOf(DecoderConfig config) => 2.0 * (sizeof(float) + sizeof(float)) * config.ContextLength * (config.RotaryDimension / 2);
+
     public RotaryTable(DecoderConfig config, string device)
     {
         var half = config.RotaryDimension / 2;
-        var (cos, sin) = (new float[config.ContextLength * half], new float[config.ContextLength * half]);
+        var (cos, sin) = (new float[(long)config.ContextLength * half], new float[(long)config.ContextLength * half]);
         for (var i = 0; i < half; i++)
         {
             // Single precision as in llama2.c and Hugging Face, whose weights were trained with these very angles.

@@ -116,9 +116,7 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut)
     private static string StatusOf(Exception e) => e switch
     {
         DivergedException => CellStatus.Diverged,
-        OutOfMemoryException => CellStatus.OutOfMemory,
-        // libtorch has no exception of its own for it: its CPU and CUDA allocators say so in words.
-        _ when e.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase) || e.Message.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase) => CellStatus.OutOfMemory,
+        _ when NotEnoughMemoryException.IsSaidBy(e) => CellStatus.OutOfMemory,
         _ => CellStatus.Failed,
     };
 

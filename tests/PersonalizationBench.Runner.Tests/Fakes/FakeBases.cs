@@ -15,14 +15,14 @@ internal sealed class FakeBase(BaseInfo info, Action onDispose) : IBaseModel
     public void Dispose() => onDispose();
 }
 
-/// <summary>Two bases, and one whose weights do not load.</summary>
+/// <summary>Two bases, one whose weights do not load, and one that does not fit.</summary>
 internal sealed class FakeBases : IBaseCatalog
 {
     public List<string> Loaded { get; } = [];
 
     public int Alive { get; private set; }
 
-    public IReadOnlyList<string> Names { get; } = ["tiny", "small", "broken"];
+    public IReadOnlyList<string> Names { get; } = ["tiny", "small", "broken", "huge"];
 
     public BaseInfo Describe(string name) => Names.Contains(name)
         ? new BaseInfo(name, "llama", $"digest-of-{name}", 1000, 256, new Dictionary<string, int> { ["q"] = 16, ["v"] = 8 })
@@ -31,6 +31,7 @@ internal sealed class FakeBases : IBaseCatalog
     public IBaseModel Load(string name, Precision precision, string device)
     {
         if (name == "broken") throw new PbenchException("model.safetensors: ends before its tensors do");
+        if (name == "huge") throw new NotEnoughMemoryException("model.safetensors: the weights take 17.6 GB of memory, and 2.0 GB can be had");
         Loaded.Add(name);
         Alive++;
         return new FakeBase(Describe(name), () => Alive--);
