@@ -20,6 +20,10 @@ internal sealed class BpeModel : TokenModel
     private readonly BpeOptions _options;
     private readonly int? _unknownId;
     private readonly int[]? _byteIds;
+    private long _pairsTaken;
+
+    /// <summary>Pairs that long pieces took from their queues so far, outdated ones included: what merging costs.</summary>
+    internal long PairsTaken => Interlocked.Read(ref _pairsTaken);
 
     public BpeModel(Dictionary<string, int> vocabulary, Dictionary<(int Left, int Right), Merge> merges, BpeOptions options) : base(vocabulary)
     {
@@ -114,7 +118,8 @@ internal sealed class BpeModel : TokenModel
         var queue = new PriorityQueue<(int At, int Left, int Right, int Id), long>(ids.Length);
         for (var i = 0; i < ids.Length; i++) (next[i], previous[i]) = (i + 1, i - 1);
         for (var i = 0; i + 1 < ids.Length; i++) Offer(i, i + 1, ids);
-        while (queue.TryDequeue(out var pair, out _))
+        var taken = 0L;
+        for (; queue.TryDequeue(out var pair, out _); taken++)
         {
             var right = next[pair.At];
             if (ids[pair.At] != pair.Left || right == ids.Length || ids[right] != pair.Right) continue;
@@ -128,6 +133,7 @@ internal sealed class BpeModel : TokenModel
             }
             if (previous[pair.At] >= 0) Offer(previous[pair.At], pair.At, ids);
         }
+        Interlocked.Add(ref _pairsTaken, taken);
         var count = 0;
         foreach (var id in ids)
             if (id >= 0) ids[count++] = id;
