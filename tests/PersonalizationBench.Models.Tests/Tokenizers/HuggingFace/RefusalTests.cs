@@ -112,7 +112,7 @@ public class RefusalTests
             for (var i = 0; i < 15_000; i++)
             {
                 var changed = (string[])parts.Clone();
-                for (var n = random.Next(1, 4); n > 0; n--) changed[random.Pick(values)] = random.Chance(0.2) ? random.Pick(["-1", "0", "2147483647", "1e9", "\"\"", "[]", "{}", "null", "\" \"", "\"$\"", "\"()\""]) : parts[random.Pick(values)];
+                for (var n = random.Next(1, 4); n > 0; n--) changed[random.Pick(values)] = random.Chance(0.2) ? random.Pick(["-1", "0", "2147483647", "1e9", "\"\"", "[]", "{}", "null", "\" \"", "\"$\"", "\"()\"", "0.5", "99999999999999999999", "\"\\ud800\"", "{\"a\":1,\"a\":2}", "[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]", "{\"type\":\"Sequence\"}"]) : parts[random.Pick(values)];
                 try
                 {
                     Use(Encoding.UTF8.GetBytes(string.Concat(changed)));
@@ -141,6 +141,8 @@ public class RefusalTests
             rest: """ "normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "},{"type":"Strip","strip_left":true,"strip_right":false}]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}{1,3}| ?\\p{L}+|\\s+(?!\\S)"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}]},"decoder":{"type":"ByteLevel","add_prefix_space":true},"""),
         TokenizerJson.Unigram(true),
         TokenizerJson.WordPiece,
+        TokenizerJson.WordLevel,
+        TokenizerJson.T5,
         Regex.Replace(TokenizerJson.Mistral("first"), "\"<0x[0-9A-F]{2}>\":\\d+,", "").Replace("259", "3").Replace("260", "4").Replace("261", "5").Replace("262", "6").Replace("263", "7").Replace("264", "8").Replace("265", "9"),
     ];
 
