@@ -1,11 +1,17 @@
+using System.Globalization;
 using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Columns;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
 using PersonalizationBench.Models.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Benchmarks;
 
 /// <summary>A million characters of English through GPT-2's tokenizer, both from PBENCH_DATA (else ../shared beside the
-/// repository): a million divided by the time is characters, and nearly bytes, a second.</summary>
+/// repository).</summary>
 [MemoryDiagnoser]
+[Config(typeof(WithThroughput))]
 public class TokenizerBenchmarks
 {
     private const int Characters = 1_000_000;
@@ -39,5 +45,39 @@ public class TokenizerBenchmarks
         var at = new DirectoryInfo(AppContext.BaseDirectory);
         while (at is not null && !File.Exists(Path.Combine(at.FullName, "PersonalizationBench.sln"))) at = at.Parent;
         return at is null ? "shared" : Path.Combine(at.FullName, "..", "shared");
+    }
+
+    private sealed class WithThroughput : ManualConfig
+    {
+        public WithThroughput() => AddColumn(new ThroughputColumn());
+    }
+
+    private sealed class ThroughputColumn : IColumn
+    {
+        public string Id => nameof(ThroughputColumn);
+
+        public string ColumnName => "MB/s";
+
+        public string Legend => "Millions of characters, which are nearly bytes, in a second";
+
+        public bool AlwaysShow => true;
+
+        public ColumnCategory Category => ColumnCategory.Custom;
+
+        public int PriorityInCategory => 0;
+
+        public bool IsNumeric => true;
+
+        public UnitType UnitType => UnitType.Dimensionless;
+
+        public bool IsAvailable(Summary summary) => true;
+
+        public bool IsDefault(Summary summary, BenchmarkCase benchmarkCase) => false;
+
+        public string GetValue(Summary summary, BenchmarkCase benchmarkCase) => GetValue(summary, benchmarkCase, SummaryStyle.Default);
+
+        /// <summary>From the mean, which is in nanoseconds.</summary>
+        public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) =>
+            summary[benchmarkCase]?.ResultStatistics is { } statistics ? (Characters * 1e3 / statistics.Mean).ToString("0.0", CultureInfo.InvariantCulture) : "-";
     }
 }

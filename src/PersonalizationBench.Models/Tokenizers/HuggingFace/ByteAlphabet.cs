@@ -55,14 +55,19 @@ internal static class ByteAlphabet
     }
 
     /// <summary>Appends the bytes that a token's characters stand for; of a token with any other character, its UTF-8.</summary>
-    public static void AppendBytes(string token, List<byte> into)
+    public static void AppendBytes(string token, ArrayBufferWriter<byte> into)
     {
-        foreach (var c in token)
+        var bytes = into.GetSpan(token.Length);
+        for (var i = 0; i < token.Length; i++)
         {
-            if (c < Bytes.Length && Bytes[c] >= 0) continue;
-            into.AddRange(Encoding.UTF8.GetBytes(token));
-            return;
+            var b = token[i] < Bytes.Length ? Bytes[token[i]] : (short)-1;
+            if (b < 0)
+            {
+                Encoding.UTF8.GetBytes(token, into);
+                return;
+            }
+            bytes[i] = (byte)b;
         }
-        foreach (var c in token) into.Add((byte)Bytes[c]);
+        into.Advance(token.Length);
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace PersonalizationBench.Models.Tokenizers.HuggingFace;
@@ -27,9 +28,9 @@ internal static class Decoders
     /// <summary>The characters of the tokens back to bytes, and those to text.</summary>
     public static List<string> Bytes(List<string> tokens)
     {
-        var bytes = new List<byte>(tokens.Count * 4);
+        var bytes = new ArrayBufferWriter<byte>(tokens.Count * 4 + 1);
         foreach (var token in tokens) ByteAlphabet.AppendBytes(token, bytes);
-        return [Encoding.UTF8.GetString([.. bytes])];
+        return [Encoding.UTF8.GetString(bytes.WrittenSpan)];
     }
 
     private static Decoder Sequence(JsonPart part)
