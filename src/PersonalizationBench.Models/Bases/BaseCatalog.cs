@@ -82,7 +82,8 @@ public sealed class BaseCatalog : IBaseCatalog
             [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), tokenizer, .. BaseFolder.Beside(folder)],
             tokenizer,
             () => BaseFolder.ReadConfig(folder),
-            (precision, device) => BaseFolder.ReadWeights(folder, precision, device)) { Described = info => BaseFolder.Described(info, folder) };
+            (precision, device) => BaseFolder.ReadWeights(folder, precision, device))
+        { Described = info => BaseFolder.Described(info, folder) };
     }
 
     private static BaseFiles OfLlama2c(string weights, string tokenizer) => new(
