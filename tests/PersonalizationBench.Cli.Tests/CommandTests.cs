@@ -150,10 +150,11 @@ public sealed partial class CommandTests : IDisposable
     {
         Assert.Equal(0, await _desk.Run("generate", "noted", "--greedy", "--prompt", "my "));
         Assert.Equal("my r", _desk.Output);
-        Assert.Equal("pbench: noted/generation_config.json: not followed: do_sample true\n", _desk.Error);
+        const string Generated = "pbench: noted/generation_config.json: not followed: do_sample true\n";
+        Assert.Equal(Generated, _desk.Error);
         var path = _desk.Write("experiments/colours.yaml", Desk.Study.Replace("[tiny]", "[noted]", StringComparison.Ordinal));
         Assert.Equal(0, await _desk.Run("validate", path));
-        Assert.Equal("pbench: warning: experiments/colours.yaml:4: noted/generation_config.json: not followed: do_sample true\n", _desk.Error);
+        Assert.Equal(Generated + "pbench: warning: experiments/colours.yaml:4: noted/generation_config.json: not followed: do_sample true\n", _desk.Error);
     }
 
     [SkippableFact]

@@ -24,10 +24,19 @@ internal static class LadderFigures
             return new ScatterPanel(
                 data.Key, slopes.Length == 0 ? "too few rungs for a fit" : $"dashed: power laws, {slopes}",
                 Sizes(data), "parameters without embeddings (log)",
-                Scale.Log(data.Select(r => r.HeldOutLoss).Concat(lines.SelectMany(l => l.Corners.Select(c => c.Y))), Reporting.Format.Number), "nats per weighted target (log)",
+                LossScale([.. data.Select(r => r.HeldOutLoss), .. lines.SelectMany(l => l.Corners.Select(c => c.Y))]), "nats per weighted target (log)",
                 [.. families.Select((f, i) => new ScatterSeries(Look.Nth(i, f.Key.Architecture), [.. f.Select(r => new ScatterPoint(r.BodyParameters, r.HeldOutLoss, null, null, r.Base))], IsJoined: false))])
             { Lines = lines };
         })]);
+
+    /// <summary>Losses of one ladder lie within less than a power of ten: ticks at even steps.</summary>
+    private static Scale LossScale(IReadOnlyList<double> losses)
+    {
+        const double Step = 0.05;
+        var (low, high) = ((int)Math.Floor(losses.Min() / Step), (int)Math.Ceiling(losses.Max() / Step));
+        var every = Math.Max(1, (high - low) / 5);
+        return new Scale(low * Step, high * Step, true, [.. Enumerable.Range(0, ((high - low) / every) + 1).Select(i => (low + (i * every)) * Step).Select(v => new Tick(v, v.ToString("0.00", CultureInfo.InvariantCulture)))]);
+    }
 
     private static ScatterLine? Line(Look look, IEnumerable<RungRecord> family, FitRecord? fit)
     {
