@@ -133,10 +133,13 @@ public sealed class DecoderWeights : IDisposable
         return new DecoderWeights(Config, copies, copies, ComputeType, Device);
     }
 
-    /// <summary>The weights as they stand, packed for training adapters on them; null where products are not bf16 or there is no fast way.</summary>
-    public FrozenLlama? TryPack() => ComputeType != ScalarType.BFloat16 || !Config.IsPlainLlama ? null : FrozenLlama.TryPack(
-        new LlamaShape(Config.Layers, Config.Heads, Config.KeyValueHeads, Config.HeadDimension, Config.HiddenDimension, Config.VocabularySize, Config.NormEpsilon),
-        [.. Compute.Blocks.SelectMany(b => new[] { b.MixerNorm, b.Input, b.Output, b.Mlp!.Norm, b.Mlp.GateUp, b.Mlp.Down }).Append(Compute.FinalNorm).Select(a => a.Weight), Compute.Head]);
+    /// <summary>The weights as they stand, packed for training; null where products are not bf16 or there is no fast way.</summary>
+    public PackedLlama? TryPack() => ComputeType != ScalarType.BFloat16 || !Config.IsPlainLlama ? null : PackedLlama.TryPack(
+        new LlamaShape(Config.Layers, Config.Heads, Config.KeyValueHeads, Config.HeadDimension, Config.HiddenDimension, Config.VocabularySize, Config.NormEpsilon), Packable);
+
+    /// <summary>The products' copies in the order in which they are packed.</summary>
+    internal IReadOnlyList<Tensor> Packable =>
+        [.. Compute.Blocks.SelectMany(b => new[] { b.MixerNorm, b.Input, b.Output, b.Mlp!.Norm, b.Mlp.GateUp, b.Mlp.Down }).Append(Compute.FinalNorm).Select(a => a.Weight), Compute.Head];
 
     /// <summary>Master and copy of every stored tensor; norms, and all where products are f32, are one and the same.</summary>
     internal IEnumerable<(Tensor Master, Tensor Copy)> Pairs() => Masters.Stored.Zip(Compute.Stored, (m, c) => (m.Tensor, c.Tensor));

@@ -40,13 +40,14 @@ internal sealed record AdamWOptimizer(IReadOnlyList<TrainedTensor> Tensors, int 
 {
     private const double Epsilon = 1e-8;
 
-    /// <summary>Updates in place from the gradients that backward left; returns each group's gradient norm before clipping.</summary>
+    /// <summary>Updates in place; returns each group's gradient norm before clipping.</summary>
     /// <param name="number">1 for the first step.</param>
-    public double[] Step(int number, double learningRate)
+    /// <param name="computed">Of each tensor; null: what backward left.</param>
+    public double[] Step(int number, double learningRate, IReadOnlyList<Tensor>? computed = null)
     {
         using var scope = NewDisposeScope();
         using var off = no_grad();
-        var gradients = Tensors.Select(t => t.TakeGradient()).ToArray();
+        var gradients = computed?.ToArray() ?? [.. Tensors.Select(t => t.TakeGradient())];
         var norms = Kernels.GroupNorms(gradients, Groups);
         var scales = norms.Select(n => ClipNorm > 0 && n > ClipNorm ? ClipNorm / n : 1.0).ToArray();
         if (Groups > 1 && scales.Any(s => s != 1))
@@ -67,41 +68,5 @@ internal sealed record AdamWOptimizer(IReadOnlyList<TrainedTensor> Tensors, int 
                 new AdamWStep(number, learningRate, Beta1, Beta2, Epsilon, decays ? WeightDecay : 0, Groups == 1 ? scales[0] : 1));
         }
         return norms;
-    }
-}
-
-/// <summary>All weights of a model as trained tensors, for the time of a using block.</summary>
-internal sealed class WholeModel : IDisposable
-{
-    private readonly DecoderWeights _weights;
-
-    /// <summary>Matrices decay, norms do not.</summary>
-    public WholeModel(DecoderWeights weights)
-    {
-        _weights = weights;
-        Tensors = [.. weights.Masters.Stored.Zip(weights.Compute.Stored, (master, copy) => TrainedTensor.Start(master.Name, master.Tensor, copy.Tensor, decays: master.Tensor.dim() > 1 && !WeightNames.NeverDecays(master.Name)))];
-        Require(true);
-    }
-
-    public IReadOnlyList<TrainedTensor> Tensors { get; }
-
-    public void Dispose()
-    {
-        Require(false);
-        foreach (var tensor in Tensors) tensor.DisposeMoments();
-    }
-
-    private void Require(bool gradients)
-    {
-        foreach (var tensor in Tensors)
-        {
-            // An untied embedding is only looked up, in the master; its copy is no part of the graph.
-            tensor.Copy.requires_grad = gradients;
-            if (tensor.Name == WeightNames.Embedding) tensor.Master.requires_grad = gradients;
-            if (gradients) continue;
-            tensor.Copy.grad = null;
-            tensor.Master.grad = null;
-        }
-        if (!gradients) _weights.Refresh();
     }
 }

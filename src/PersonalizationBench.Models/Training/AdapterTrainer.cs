@@ -51,7 +51,7 @@ public sealed record AdapterTrainingOptions
 
     public long Seed { get; init; }
 
-    /// <summary>Composes a step of operators even where one call could do it (<see cref="Torch.FrozenLlama"/>): for comparing the two.</summary>
+    /// <summary>Composes a step of operators even where one call could do it (<see cref="Torch.PackedLlama"/>): for comparing the two.</summary>
     public bool ByOperators { get; init; }
 }
 

@@ -98,11 +98,9 @@ public static class FullTrainer
                 using var scope = NewDisposeScope();
                 var rows = Enumerable.Range(0, options.BatchSequences).Select(i => i < replayed ? general[generalOrder!.Next()] : own[ownOrder.Next()]).ToList();
                 var batch = new TrainingBatch(rows, 1);
-                var loss = batch.Losses(weights, loadedBase.Rotary, null).Total;
-                loss.backward();
-                var value = loss.item<float>();
+                var (value, gradients) = model.Backward(batch, loadedBase.Rotary);
                 if (!float.IsFinite(value)) throw new DivergedException($"continued pretraining: the loss is {value} at step {step + 1}");
-                optimizer.Step(step + 1, rate.At(step));
+                optimizer.Step(step + 1, rate.At(step), gradients);
                 losses.Add(value);
                 meter.AddTrainedTokens(batch.Tokens);
                 meter.AddFlops(3 * batch.ForwardFlops(weights.Config));

@@ -75,11 +75,9 @@ internal sealed class PretrainRun : IDisposable
     private void TrainStep(TrainingBatch batch, double learningRate, PretrainStage stage, ProgressMeter progress)
     {
         using var scope = NewDisposeScope();
-        var loss = batch.Losses(Weights, Base.Rotary, null).Total;
-        loss.backward();
-        var value = loss.item<float>();
+        var (value, gradients) = _model.Backward(batch, Base.Rotary);
         if (!float.IsFinite(value)) throw new DivergedException($"pretrain {_config.Name}: the loss is {value} at step {State.StageStep + 1} of stage {stage.Name}");
-        var norm = _optimizer.Step(State.Step + 1, learningRate)[0];
+        var norm = _optimizer.Step(State.Step + 1, learningRate, gradients)[0];
         State = State with { StageStep = State.StageStep + 1, Step = State.Step + 1, Tokens = State.Tokens + batch.Tokens, LastLoss = value };
         progress.Add(value, norm, batch.Tokens);
     }

@@ -83,12 +83,12 @@ internal sealed class TrainingBatch
     public double Weight { get; }
 
     /// <summary>The sum of the groups' losses, of which backward is called, and the loss of every group, [G], without a gradient; f32, in nats.</summary>
-    /// <param name="frozen">The base packed for adapters alone, where that can be had.</param>
-    public (Tensor Total, Tensor PerGroup) Losses(DecoderWeights weights, RotaryTable rotary, AdapterRows? adapters, FrozenLlama? frozen = null)
+    /// <param name="packed">The base of adapters, where that can be had.</param>
+    public (Tensor Total, Tensor PerGroup) Losses(DecoderWeights weights, RotaryTable rotary, AdapterRows? adapters, PackedLlama? packed = null)
     {
         var device = torch.device(weights.Device);
         var coefficients = tensor(_coefficients).to(device);
-        var (total, losses) = frozen is null || adapters is null ? ByOperators(weights, rotary, adapters, coefficients) : InOneCall(weights, rotary, adapters, frozen);
+        var (total, losses) = packed is null || adapters is null ? ByOperators(weights, rotary, adapters, coefficients) : InOneCall(weights, rotary, adapters, packed);
         var perGroup = Groups == 1
             ? total.detach().view(1)
             : zeros([Groups], ScalarType.Float32, device).index_add_(0, tensor(_groupOf).to(device), losses.mul(coefficients), 1);
@@ -106,17 +106,33 @@ internal sealed class TrainingBatch
         return TorchExtras.CrossEntropy(DecoderNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
     }
 
-    private (Tensor Total, Tensor Losses) InOneCall(DecoderWeights weights, RotaryTable rotary, AdapterRows adapters, FrozenLlama frozen)
+    private (Tensor Total, Tensor Losses) InOneCall(DecoderWeights weights, RotaryTable rotary, AdapterRows adapters, PackedLlama packed)
+    {
+        var (targets, coefficients) = EveryTarget();
+        var (cos, sin) = rotary.Row(tensor(_positions));
+        var embedded = weights.FrozenEmbedding.index_select(0, tensor(_ids));
+        var (total, losses) = packed.AdapterLoss(embedded, tensor(_spans).view(-1, 2), Groups, cos, sin, targets, coefficients, adapters.Scaling, adapters.Products);
+        return (total, _places is null ? losses : losses.index_select(0, tensor(_places)));
+    }
+
+    /// <summary>The loss of an only group, and the gradients of all weights as <see cref="PackedLlama.WeightLoss"/> gives them.</summary>
+    /// <param name="packed">The weights as they stand.</param>
+    public (Tensor Total, Tensor[] Gradients) WeightGradients(DecoderWeights weights, RotaryTable rotary, PackedLlama packed)
+    {
+        var (targets, coefficients) = EveryTarget();
+        var (cos, sin) = rotary.Row(tensor(_positions));
+        var (total, _, gradients) = packed.WeightLoss(weights.Masters.Embedding, tensor(_ids), tensor(_spans).view(-1, 2), cos, sin, targets, coefficients, weights.Config.TiedHead);
+        return (total, gradients);
+    }
+
+    /// <summary>Target and coefficient of every place; -1 where there is none.</summary>
+    private (Tensor Targets, Tensor Coefficients) EveryTarget()
     {
         var (targets, coefficients) = (new long[_ids.Length], new float[_ids.Length]);
         Array.Fill(targets, -1);
         for (var i = 0; i < _targets.Length; i++)
             (targets[_places?[i] ?? i], coefficients[_places?[i] ?? i]) = (_coefficients[i] == 0 ? -1 : _targets[i], _coefficients[i]);
-        var (cos, sin) = rotary.Row(tensor(_positions));
-        var embedded = weights.FrozenEmbedding.index_select(0, tensor(_ids));
-        var (total, losses) = frozen.AdapterLoss(
-            embedded, tensor(_spans).view(-1, 2), Groups, cos, sin, tensor(targets), tensor(coefficients), adapters.Scaling, adapters.Products);
-        return (total, _places is null ? losses : losses.index_select(0, tensor(_places)));
+        return (tensor(targets), tensor(coefficients));
     }
 
     /// <summary>Operations of the forward pass over real tokens.</summary>

@@ -16,19 +16,21 @@ public readonly record struct LlamaShape(int Layers, int Heads, int KeyHeads, in
 public readonly record struct ProductAdapter(int Layer, int Product, Tensor A, Tensor B);
 
 /// <summary>
-/// A Llama's frozen matrices, packed for a processor's bf16 tiles (AMX), and the loss of adapters on them in one call: a
-/// sequence at a time, so that what it makes stays in a core's cache. Where this cannot be had, compose it from operators.
+/// A Llama's matrices, packed for a processor's bf16 tiles (AMX), and loss and gradients in one call, of adapters on them or of the
+/// matrices themselves: a few sequences at a time, so that what they make stays in a core's cache. Where this cannot be had, compose
+/// it from operators. Not thread-safe.
 /// </summary>
-public sealed class FrozenLlama : IDisposable
+public sealed class PackedLlama : IDisposable
 {
+    private readonly int _tensors;
     private nint _handle;
 
-    private FrozenLlama(nint handle) => _handle = handle;
+    private PackedLlama(nint handle, int tensors) => (_handle, _tensors) = (handle, tensors);
 
     /// <param name="tensors">of each layer: attention norm [d], query key value [d + 2 kv, d], output [d, d], mlp norm [d], gate up
     /// [2 f, d], down [d, f]; then the final norm [d] and the head [V, d]. Copied.</param>
     /// <returns>null where the processor, the shape, the device or <see cref="TorchExtras.UseFused"/> does not allow it</returns>
-    public static FrozenLlama? TryPack(LlamaShape shape, IReadOnlyList<Tensor> tensors)
+    public static PackedLlama? TryPack(LlamaShape shape, IReadOnlyList<Tensor> tensors)
     {
         if (tensors.Count != 6 * shape.Layers + 2)
             throw new ArgumentException($"{tensors.Count} tensors; expected 6 of each layer and 2", nameof(tensors));
@@ -41,12 +43,28 @@ public sealed class FrozenLlama : IDisposable
             long[] handles = [.. tensors.Select(t => (long)t.Handle)];
             long result;
             fixed (long* at = handles)
-                Bridge.Check(Bridge.pb_llama_pack(at, numbers, shape.Epsilon, &result), nameof(FrozenLlama));
+                Bridge.Check(Bridge.pb_llama_pack(at, numbers, shape.Epsilon, &result), nameof(PackedLlama));
             GC.KeepAlive(tensors);
-            return result == 0 ? null : new FrozenLlama((nint)result);
+            return result == 0 ? null : new PackedLlama((nint)result, tensors.Count);
         }
 #else
         return null;
+#endif
+    }
+
+    /// <summary>Takes over the same tensors' values as they are now.</summary>
+    public void Repack(IReadOnlyList<Tensor> tensors)
+    {
+        ObjectDisposedException.ThrowIf(_handle == 0, this);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(tensors.Count, _tensors, nameof(tensors));
+#if !TORCHSHARP
+        unsafe
+        {
+            long[] handles = [.. tensors.Select(t => (long)t.Handle)];
+            fixed (long* at = handles)
+                Bridge.Check(Bridge.pb_llama_repack(_handle, at), nameof(Repack));
+            GC.KeepAlive((tensors, this));
+        }
 #endif
     }
 
@@ -80,6 +98,35 @@ public sealed class FrozenLlama : IDisposable
 #endif
     }
 
+    /// <summary>Cross-entropy of tokens and its gradients, without a graph.</summary>
+    /// <param name="embedding">[V, d], f32: what <paramref name="ids"/> are looked up in</param>
+    /// <param name="ids">[N], int64</param>
+    /// <param name="tied">the embedding is the head: their gradients are one</param>
+    /// <returns>the weighted sum; the loss of each token, [N] f32; the gradient of each packed tensor, f32 of its shape, and last that
+    /// of an embedding of its own</returns>
+    /// <inheritdoc cref="AdapterLoss"/>
+    public (Tensor Total, Tensor Losses, Tensor[] Gradients) WeightLoss(
+        Tensor embedding, Tensor ids, Tensor spans, Tensor cos, Tensor sin, Tensor targets, Tensor coefficients, bool tied)
+    {
+        ObjectDisposedException.ThrowIf(_handle == 0, this);
+#if !TORCHSHARP
+        using IDisposable off = no_grad();
+        using Tensor embedded = embedding.index_select(0, ids);
+        unsafe
+        {
+            long* inputs = stackalloc long[] { embedded.Handle, spans.Handle, cos.Handle, sin.Handle, targets.Handle, coefficients.Handle, ids.Handle };
+            long[] gradients = new long[_tensors + (tied ? 0 : 1)];
+            long total, losses;
+            fixed (long* at = gradients)
+                Bridge.Check(Bridge.pb_llama_weights(_handle, inputs, tied ? 1 : 0, at, &total, &losses), nameof(WeightLoss));
+            GC.KeepAlive((spans, cos, sin, targets, coefficients, ids, this));
+            return (new Tensor((nint)total), new Tensor((nint)losses), [.. gradients.Select(g => new Tensor((nint)g))]);
+        }
+#else
+        throw new PlatformNotSupportedException();
+#endif
+    }
+
     public void Dispose()
     {
         nint handle = Interlocked.Exchange(ref _handle, 0);
@@ -90,5 +137,5 @@ public sealed class FrozenLlama : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    ~FrozenLlama() => Dispose();
+    ~PackedLlama() => Dispose();
 }

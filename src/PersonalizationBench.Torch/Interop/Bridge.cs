@@ -82,11 +82,13 @@ internal static unsafe partial class Bridge
     [LibraryImport(Library)] internal static partial int pb_state_space_next(nint projected, long* weights, long* shape, double* limits, long* memory, long* result);
     [LibraryImport(Library)] internal static partial int pb_low_rank_add(nint output, nint input, nint a, nint b, double scaling, long* result);
     [LibraryImport(Library)] internal static partial int pb_llama_pack(long* tensors, long* shape, double epsilon, long* result);
+    [LibraryImport(Library)] internal static partial int pb_llama_repack(nint model, long* tensors);
     [LibraryImport(Library)] internal static partial void pb_llama_free(nint model);
 
     [LibraryImport(Library)]
     internal static partial int pb_llama_adapters(
         nint model, long* inputs, long groups, double scaling, long* adapters, long count, long* total, long* losses);
+    [LibraryImport(Library)] internal static partial int pb_llama_weights(nint model, long* inputs, long tied, long* gradients, long* total, long* losses);
     [LibraryImport(Library)] internal static partial void pb_keep_memory();
     [LibraryImport(Library)] internal static partial void pb_release_memory();
 

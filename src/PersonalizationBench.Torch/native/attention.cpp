@@ -273,7 +273,7 @@ PB_AMX void attention_group_back(
   HeadRows key = s.key.head(g), value = s.value.head(g);
   pack_rows(key.at, key.step, n, s.width, t, d, space.key_rows);
   pack_rows(value.at, value.step, n, s.width, t, d, space.value_rows);
-  pack_flipped(space.key_rows, t, d, d, space.key_columns, apart(t));
+  pack_flipped(space.key_rows, t, d, space.key_columns, apart(t));
   std::fill(space.dk, space.dk + t * d, 0.0f);
   std::fill(space.dv, space.dv + t * d, 0.0f);
   for (int64_t h = g * per; h < (g + 1) * per; h++) {

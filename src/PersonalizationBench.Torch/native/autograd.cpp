@@ -161,11 +161,11 @@ struct LowRankAdd : torch::autograd::Function<LowRankAdd> {
   }
 };
 
-// ---- adapters of a frozen Llama ----
+// ---- adapters of a packed Llama ----
 
 // The gradients come with the loss: the backward pass hands them out.
 struct AdapterLoss : torch::autograd::Function<AdapterLoss> {
-  static at::Tensor forward(AutogradContext* context, at::TensorList tensors, const FrozenLlama* model, const AdapterStep* step, std::vector<StackedAdapter>* adapters) {
+  static at::Tensor forward(AutogradContext* context, at::TensorList tensors, const PackedLlama* model, const LossStep* step, std::vector<StackedAdapter>* adapters) {
     llama_adapters(*model, *step, *adapters);
     std::vector<at::Tensor> gradients;
     for (auto& adapter : *adapters) {
@@ -302,65 +302,68 @@ PB_EXPORT int32_t pb_low_rank_add(void* output, void* input, void* a, void* b, d
   });
 }
 
+static std::vector<at::Tensor> tensors_of(const int64_t* handles, int64_t layers) {
+  std::vector<at::Tensor> tensors;
+  for (int64_t i = 0; i < 6 * layers + 2; i++) tensors.push_back(in(handles[i]));
+  return tensors;
+}
+
 // tensors: of each layer attention norm, query key value, output, mlp norm, gate up, down; then final norm and head.
 // shape: layers, heads, key heads, head width, hidden, vocabulary. Gives 0 where the processor or the shape does not fit.
 PB_EXPORT int32_t pb_llama_pack(int64_t* tensors, int64_t* shape, double epsilon, int64_t* result) {
   return guarded([&] {
     *result = 0;
-    int64_t layers = shape[0];
-    if (layers < 1 || !llama_fits(shape[1], shape[2], shape[3])) return;
-    auto model = std::make_unique<FrozenLlama>();
+    if (shape[0] < 1 || !llama_fits(shape[1], shape[2], shape[3])) return;
+    auto model = std::make_unique<PackedLlama>();
     model->heads = shape[1];
     model->groups = shape[2];
     model->width = shape[3];
     model->hidden = shape[4];
     model->vocabulary = shape[5];
     model->epsilon = static_cast<float>(epsilon);
-    size_t bytes = PackedMatrix::bytes(in(tensors[6 * layers + 1]));
-    for (int64_t i = 0; i < 6 * layers; i++) {
-      if (i % 6 != 0 && i % 6 != 3) bytes += PackedMatrix::bytes(in(tensors[i]));
-    }
-    model->memory.reserve(bytes);
-    auto norm = [&](int64_t at) { return in(tensors[at]).detach().to(at::kFloat).contiguous(); };
-    for (int64_t i = 0; i < layers; i++) {
-      PackedLayer layer;
-      layer.attention_norm = norm(6 * i);
-      layer.mlp_norm = norm(6 * i + 3);
-      layer.products[0].pack(in(tensors[6 * i + 1]), model->memory);
-      layer.products[1].pack(in(tensors[6 * i + 2]), model->memory);
-      layer.products[2].pack(in(tensors[6 * i + 4]), model->memory);
-      layer.products[3].pack(in(tensors[6 * i + 5]), model->memory);
-      model->layers.push_back(std::move(layer));
-    }
-    model->final_norm = norm(6 * layers);
-    model->head.pack(in(tensors[6 * layers + 1]), model->memory);
+    model->pack(tensors_of(tensors, shape[0]));
     *result = reinterpret_cast<int64_t>(model.release());
   });
 }
 
-PB_EXPORT void pb_llama_free(void* model) { delete static_cast<FrozenLlama*>(model); }
+// The same tensors with other values.
+PB_EXPORT int32_t pb_llama_repack(void* model, int64_t* tensors) {
+  return guarded([&] {
+    auto* llama = static_cast<PackedLlama*>(model);
+    llama->pack(tensors_of(tensors, static_cast<int64_t>(llama->layers.size())));
+  });
+}
+
+PB_EXPORT void pb_llama_free(void* model) { delete static_cast<PackedLlama*>(model); }
+
+// inputs: x, spans, cosine, sine, targets, coefficients.
+static LossStep step_of(const PackedLlama& llama, const int64_t* inputs, int64_t groups, double scaling) {
+  LossStep step{groups, in(inputs[0]).detach().to(at::kFloat).contiguous(), in(inputs[1]).contiguous(), in(inputs[2]).contiguous(),
+                in(inputs[3]).contiguous(), in(inputs[4]).contiguous(), in(inputs[5]).contiguous(), scaling, {}, at::GradMode::is_enabled()};
+  int64_t n = step.x.size(0);
+  TORCH_CHECK(step.x.dim() == 2 && step.x.size(1) == llama.dimension() && groups > 0 && n % groups == 0, "x [N, d] in equal groups, not ", step.x.sizes());
+  TORCH_CHECK(
+      step.spans.dim() == 2 && step.spans.size(1) == 2 && step.spans.scalar_type() == at::kLong && step.targets.numel() == n &&
+          step.targets.scalar_type() == at::kLong && step.coefficients.numel() == n && step.coefficients.scalar_type() == at::kFloat &&
+          step.cosine.numel() == n * llama.width / 2 && step.sine.numel() == step.cosine.numel() && step.cosine.scalar_type() == at::kFloat,
+      "spans [S, 2] int64, angles [N, d / 2], targets [N] int64 and coefficients [N] float expected");
+  for (int64_t i = 0; i < n; i++) TORCH_CHECK(data<int64_t>(step.targets)[i] < llama.vocabulary, "target ", i, " is beyond the vocabulary");
+  int64_t room = n / groups;
+  for (int64_t i = 0; i < step.spans.size(0); i++) {
+    const int64_t* span = data<int64_t>(step.spans) + 2 * i;
+    TORCH_CHECK(
+        span[0] >= 0 && span[1] >= 0 && span[0] + span[1] <= n && (span[1] == 0 || span[0] / room == (span[0] + span[1] - 1) / room), "span ", i,
+        " is not within one group");
+  }
+  step.losses = at::empty({n}, step.x.options());
+  return step;
+}
 
 // inputs: x, spans, cosine, sine, targets, coefficients. adapters: of each layer, product, A, B.
 PB_EXPORT int32_t pb_llama_adapters(void* model, int64_t* inputs, int64_t groups, double scaling, int64_t* adapters, int64_t count, int64_t* total, int64_t* losses) {
   return guarded([&] {
-    const auto* llama = static_cast<const FrozenLlama*>(model);
-    AdapterStep step{groups, in(inputs[0]).detach().to(at::kFloat).contiguous(), in(inputs[1]).contiguous(), in(inputs[2]).contiguous(),
-                     in(inputs[3]).contiguous(), in(inputs[4]).contiguous(), in(inputs[5]).contiguous(), scaling, {}, at::GradMode::is_enabled()};
-    int64_t n = step.x.size(0);
-    TORCH_CHECK(step.x.dim() == 2 && step.x.size(1) == llama->dimension() && groups > 0 && n % groups == 0, "x [N, d] in equal groups, not ", step.x.sizes());
-    TORCH_CHECK(
-        step.spans.dim() == 2 && step.spans.size(1) == 2 && step.spans.scalar_type() == at::kLong && step.targets.numel() == n &&
-            step.targets.scalar_type() == at::kLong && step.coefficients.numel() == n && step.coefficients.scalar_type() == at::kFloat &&
-            step.cosine.numel() == n * llama->width / 2 && step.sine.numel() == step.cosine.numel() && step.cosine.scalar_type() == at::kFloat,
-        "spans [S, 2] int64, angles [N, d / 2], targets [N] int64 and coefficients [N] float expected");
-    for (int64_t i = 0; i < n; i++) TORCH_CHECK(data<int64_t>(step.targets)[i] < llama->vocabulary, "target ", i, " is beyond the vocabulary");
-    int64_t room = n / groups;
-    for (int64_t i = 0; i < step.spans.size(0); i++) {
-      const int64_t* span = data<int64_t>(step.spans) + 2 * i;
-      TORCH_CHECK(
-          span[0] >= 0 && span[1] >= 0 && span[0] + span[1] <= n && (span[1] == 0 || span[0] / room == (span[0] + span[1] - 1) / room), "span ", i,
-          " is not within one group");
-    }
+    const auto* llama = static_cast<const PackedLlama*>(model);
+    LossStep step = step_of(*llama, inputs, groups, scaling);
     std::vector<StackedAdapter> stacked;
     std::vector<at::Tensor> leaves;
     for (int64_t i = 0; i < count; i++, adapters += 4) {
@@ -378,14 +381,33 @@ PB_EXPORT int32_t pb_llama_adapters(void* model, int64_t* inputs, int64_t groups
       adapter.b = adapter.b.detach().contiguous();
       stacked.push_back(std::move(adapter));
     }
-    step.losses = at::empty({n}, step.x.options());
     if (step.backward && count > 0) {
-      *total = out(AdapterLoss::apply(at::TensorList(leaves), llama, const_cast<const AdapterStep*>(&step), &stacked));
+      *total = out(AdapterLoss::apply(at::TensorList(leaves), llama, const_cast<const LossStep*>(&step), &stacked));
     } else {
       step.backward = false;
       llama_adapters(*llama, step, stacked);
       *total = out(weighted_sum(step.losses, step.coefficients));
     }
+    *losses = out(std::move(step.losses));
+  });
+}
+
+// inputs: as above, then the tokens' ids [N] int64. gradients: a place for each packed tensor and, where the embedding is not the
+// head, one for it.
+PB_EXPORT int32_t pb_llama_weights(void* model, int64_t* inputs, int64_t tied, int64_t* gradients, int64_t* total, int64_t* losses) {
+  return guarded([&] {
+    const auto* llama = static_cast<const PackedLlama*>(model);
+    LossStep step = step_of(*llama, inputs, 1, 1);
+    step.backward = true;
+    auto ids = in(inputs[6]).contiguous();
+    TORCH_CHECK(ids.scalar_type() == at::kLong && ids.numel() == step.x.size(0), "ids [N] int64 expected");
+    for (int64_t i = 0; i < ids.numel(); i++) {
+      int64_t id = data<int64_t>(ids)[i];
+      TORCH_CHECK(id >= 0 && id < llama->vocabulary, "id ", i, " is beyond the vocabulary");
+    }
+    auto computed = llama_weights(*llama, step, ids, tied != 0);
+    for (auto& gradient : computed) *gradients++ = out(std::move(gradient));
+    *total = out(weighted_sum(step.losses, step.coefficients));
     *losses = out(std::move(step.losses));
   });
 }

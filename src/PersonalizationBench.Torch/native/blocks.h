@@ -1,5 +1,5 @@
 // Products of the rows of one sequence with frozen matrices and low-rank updates, 32 by 32 at a time, and what is done to
-// rows between them. Included by llama.cpp alone.
+// rows between them. Included by llama_sequence.h alone.
 #pragma once
 
 #include "llama.h"
@@ -16,7 +16,7 @@ struct LowRank {
   float *db = nullptr;   // [r, out]: the transpose of B's gradient
 };
 
-// ---- products over the rows of one sequence; t rows, a multiple of 32 ----
+// ---- products over the rows of one sequence; t rows, a multiple of 32, which stay in the first cache while the matrix streams by ----
 
 constexpr int64_t kBlock = 32;
 
@@ -32,9 +32,9 @@ PB_AMX static inline void narrow_block(const float* block, bf16* to, int64_t ste
 // y [t, out] = scale (x W^T + low B^T)
 PB_AMX static inline void project(const bf16* x, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* low, float scale, bf16* y) {
   alignas(64) float block[kBlock * kBlock];
-  for (int64_t j = 0; j < w.out; j += kBlock) {
-    const uint32_t* columns = w.along + j * w.in / 2;
-    for (int64_t i = 0; i < t; i += kBlock) {
+  for (int64_t i = 0; i < t; i += kBlock) {
+    for (int64_t j = 0; j < w.out; j += kBlock) {
+      const uint32_t* columns = w.along + j * w.in / 2;
       multiply<false>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, block, kBlock);
       if (l && l->rank) {
         int64_t r = l->padded_rank;
@@ -48,9 +48,9 @@ PB_AMX static inline void project(const bf16* x, int64_t t, const PackedMatrix& 
 
 // to [t, out] = from + x W^T + low B^T
 PB_AMX static inline void project_onto(const bf16* x, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* low, const float* from, float* to) {
-  for (int64_t j = 0; j < w.out; j += kBlock) {
-    const uint32_t* columns = w.along + j * w.in / 2;
-    for (int64_t i = 0; i < t; i += kBlock) {
+  for (int64_t i = 0; i < t; i += kBlock) {
+    for (int64_t j = 0; j < w.out; j += kBlock) {
+      const uint32_t* columns = w.along + j * w.in / 2;
       float* block = to + i * w.out + j;
       for (int64_t r = 0; r < kBlock; r++) std::memcpy(block + r * w.out, from + (i + r) * w.out + j, kBlock * sizeof(float));
       multiply<true>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, block, w.out);
@@ -66,9 +66,9 @@ PB_AMX static inline void project_onto(const bf16* x, int64_t t, const PackedMat
 // dx [t, in] = scale (g W + back A)
 PB_AMX static inline void project_back(const bf16* g, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* back, float scale, bf16* dx) {
   alignas(64) float block[kBlock * kBlock];
-  for (int64_t j = 0; j < w.in; j += kBlock) {
-    const uint32_t* columns = w.across + j / 16 * 256;
-    for (int64_t i = 0; i < t; i += kBlock) {
+  for (int64_t i = 0; i < t; i += kBlock) {
+    for (int64_t j = 0; j < w.in; j += kBlock) {
+      const uint32_t* columns = w.across + j / 16 * 256;
       multiply<false>(g + i * w.out, w.out, columns, columns + 256, w.in / 16 * 256, w.out / 32, block, kBlock);
       if (l && l->rank) {
         int64_t r = l->padded_rank;
@@ -80,16 +80,16 @@ PB_AMX static inline void project_back(const bf16* g, int64_t t, const PackedMat
   }
 }
 
-// sums [rank, columns] += left^T right, of left [t, padded rank] and right [t, columns] in pairs
-PB_AMX static inline void add_outer(const bf16* left, const LowRank& l, const uint32_t* pairs, int64_t columns, int64_t t, bf16* flipped, float* sums) {
+// sums [rows, columns] += left^T right, of left [t, padded rows], zero from `rows` on, and right [t, columns] in pairs
+PB_AMX static inline void add_outer(
+    const bf16* left, int64_t rows, int64_t padded_rows, const uint32_t* pairs, int64_t columns, int64_t t, bf16* flipped, float* sums) {
   int64_t ld = t + 32, step = columns / 16 * 256;
-  pack_flipped(left, t, l.padded_rank, l.rank, flipped, ld);
-  std::fill(flipped + l.rank * ld, flipped + l.padded_rank * ld, bf16{0});
+  pack_flipped(left, t, padded_rows, flipped, ld);
   for (int64_t j = 0; j < columns; j += kBlock) {
     const uint32_t* at = pairs + j / 16 * 256;
     int64_t i = 0;
-    for (; i + 16 < l.rank; i += kBlock) multiply<true>(flipped + i * ld, ld, at, at + 256, step, t / 32, sums + i * columns + j, columns);
-    if (i < l.rank) multiply_half<true>(flipped + i * ld, ld, at, at + 256, step, t / 32, sums + i * columns + j, columns);
+    for (; i + 16 < rows; i += kBlock) multiply<true>(flipped + i * ld, ld, at, at + 256, step, t / 32, sums + i * columns + j, columns);
+    if (i < rows) multiply_half<true>(flipped + i * ld, ld, at, at + 256, step, t / 32, sums + i * columns + j, columns);
   }
 }
 
@@ -100,8 +100,8 @@ PB_AMX static inline void norm_rows(const float* x, const float* w, int64_t n, i
   std::fill(y + n * d, y + t * d, bf16{0});
 }
 
-// dx += inverse (g w - x inverse^2 mean(g w x))
-PB_AMX static inline void norm_rows_back(const float* x, const float* w, const bf16* g, const float* inverses, int64_t n, int64_t d, float* dx) {
+// dx += inverse (g w - x inverse^2 mean(g w x)), and where wanted dw += g x inverse
+PB_AMX static inline void norm_rows_back(const float* x, const float* w, const bf16* g, const float* inverses, int64_t n, int64_t d, float* dx, float* dw) {
   for (int64_t r = 0; r < n; r++, x += d, g += d, dx += d) {
     float dot = 0;
 #pragma omp simd reduction(+ : dot)
@@ -109,6 +109,9 @@ PB_AMX static inline void norm_rows_back(const float* x, const float* w, const b
     float inverse = inverses[r], pull = dot * inverse * inverse / d;
 #pragma omp simd
     for (int64_t i = 0; i < d; i++) dx[i] += inverse * (widen(g[i]) * w[i] - x[i] * pull);
+    if (!dw) continue;
+#pragma omp simd
+    for (int64_t i = 0; i < d; i++) dw[i] += widen(g[i]) * x[i] * inverse;
   }
 }
 

@@ -1,4 +1,4 @@
-// Loss and adapter gradients of a frozen Llama in one call, on AMX tiles; see llama.cpp.
+// Loss and gradients of a Llama in one call, on AMX tiles: those of adapters on frozen weights, or of all weights.
 #pragma once
 
 #include <vector>
@@ -27,7 +27,8 @@ struct PackedLayer {
   PackedMatrix products[kProducts];
 };
 
-struct FrozenLlama {
+// Weights as they stood when they were packed.
+struct PackedLlama {
   int64_t heads, groups, width, hidden, vocabulary;
   float epsilon;
   std::vector<PackedLayer> layers;
@@ -36,6 +37,10 @@ struct FrozenLlama {
   Workspace memory;
 
   int64_t dimension() const { return heads * width; }
+
+  // tensors: of each layer attention norm, query key value, output, mlp norm, gate up, down; then final norm and head.
+  // What was packed before is overwritten.
+  void pack(const std::vector<at::Tensor>& tensors);
 };
 
 // Whether this processor, and the shape, can take it.
@@ -48,18 +53,24 @@ struct StackedAdapter {
   at::Tensor da, db;  // the same of the gradients, written
 };
 
-struct AdapterStep {
+struct LossStep {
   int64_t groups;
   at::Tensor x;             // [N, d] f32: the tokens' embeddings; equal room for every group
   at::Tensor spans;         // [S, 2] int64: start and count of each sequence, none across groups
   at::Tensor cosine, sine;  // [N, width / 2] f32
   at::Tensor targets;       // [N] int64, negative where there is none
   at::Tensor coefficients;  // [N] f32
-  double scaling;
+  double scaling;           // of every low-rank update
   at::Tensor losses;        // [N] f32, written
   bool backward;
 };
 
-void llama_adapters(const FrozenLlama& model, const AdapterStep& step, std::vector<StackedAdapter>& adapters);
+// Losses and, where wanted, the adapters' gradients.
+void llama_adapters(const PackedLlama& model, const LossStep& step, std::vector<StackedAdapter>& adapters);
+
+// Losses, and the gradients of all weights, f32, in the order in which they were packed; last that of the embedding [V, d], where
+// it is not the head.
+//   ids [N] int64: where the gradient of x goes
+std::vector<at::Tensor> llama_weights(const PackedLlama& model, const LossStep& step, const at::Tensor& ids, bool tied);
 
 }  // namespace pb

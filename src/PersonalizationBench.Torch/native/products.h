@@ -78,6 +78,14 @@ PB_INLINE void swap_squares(Lanes* rows) {
   }
 }
 
+// 16 x 16, rows and columns exchanged.
+PB_INLINE void transpose_lanes(Lanes* rows) {
+  swap_squares<8>(rows);
+  swap_squares<4>(rows);
+  swap_squares<2>(rows);
+  swap_squares<1>(rows);
+}
+
 // to [n, m] = x [m, n] transposed, both multiples of 16.
 PB_INLINE void transpose(const float* x, int64_t x_row, int64_t m, int64_t n, float* to, int64_t to_row) {
   for (int64_t i = 0; i < m; i += 16) {
@@ -85,10 +93,7 @@ PB_INLINE void transpose(const float* x, int64_t x_row, int64_t m, int64_t n, fl
       Lanes rows[16];
 #pragma GCC unroll 16
       for (int r = 0; r < 16; r++) load(x + (i + r) * x_row + j, &rows[r]);
-      swap_squares<8>(rows);
-      swap_squares<4>(rows);
-      swap_squares<2>(rows);
-      swap_squares<1>(rows);
+      transpose_lanes(rows);
 #pragma GCC unroll 16
       for (int r = 0; r < 16; r++) std::memcpy(to + (j + r) * to_row + i, &rows[r], sizeof(Lanes));
     }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernels.h"
+#include "products.h"
 #include "workspace.h"
 
 #define PB_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,bmi2")))
@@ -58,12 +59,6 @@ class Tiles {
 // Rows and columns come in tiles of 32.
 inline int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
 
-PB_INLINE uint32_t dword(const bf16* at) {
-  uint32_t value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
 // Row-major copy [rows', width'], zero where the source [rows, width] ends.
 PB_AMX static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, int64_t width, int64_t rows_to, int64_t width_to, bf16* to) {
   for (int64_t r = 0; r < rows_to; r++, to += width_to) {
@@ -73,15 +68,21 @@ PB_AMX static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, i
   }
 }
 
+// 16 x 16 dwords, rows and columns exchanged, rows `step` and `to_step` dwords apart.
+PB_AMX static inline void transpose_dwords(const void* x, int64_t step, void* to, int64_t to_step) {
+  Lanes rows[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) std::memcpy(&rows[i], static_cast<const char*>(x) + 4 * i * step, sizeof(Lanes));
+  transpose_lanes(rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) std::memcpy(static_cast<char*>(to) + 4 * i * to_step, &rows[i], sizeof(Lanes));
+}
+
 // From row-major x [rows, width]: B tiles of x transposed (the sum runs along a row of x).
 // to[row tile of 16][step of 32 along the row][16][16] dwords
 PB_AMX static inline void pack_transposed(const bf16* x, int64_t rows, int64_t width, uint32_t* to) {
   for (int64_t r = 0; r < rows; r += 16) {
-    for (int64_t k = 0; k < width; k += 32, to += 256) {
-      for (int64_t pair = 0; pair < 16; pair++) {
-        for (int64_t j = 0; j < 16; j++) to[pair * 16 + j] = dword(x + (r + j) * width + k + 2 * pair);
-      }
-    }
+    for (int64_t k = 0; k < width; k += 32, to += 256) transpose_dwords(x + r * width + k, width / 2, to, 16);
   }
 }
 
@@ -99,11 +100,13 @@ PB_AMX static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width,
   }
 }
 
-// From row-major x [rows, width]: its transpose, [columns, rows], rows `to_step` elements apart.
-PB_AMX static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, int64_t columns, bf16* to, int64_t to_step) {
-  for (int64_t r = 0; r < rows; r += 16) {
-    for (int64_t c = 0; c < columns; c++) {
-      for (int64_t i = 0; i < 16; i++) to[c * to_step + r + i] = x[(r + i) * width + c];
+// From row-major x [rows, width]: its transpose, [width, rows], rows `to_step` elements apart.
+PB_AMX static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, bf16* to, int64_t to_step) {
+  alignas(64) uint32_t pairs[256];
+  for (int64_t r = 0; r < rows; r += 32) {
+    for (int64_t c = 0; c < width; c += 16) {
+      pack_pairs(x + r * width + c, 32, width, 16, pairs);
+      transpose_dwords(pairs, 16, to + c * to_step + r, to_step / 2);
     }
   }
 }

@@ -1,0 +1,106 @@
+// All weights of a Llama at once, as in pretraining.
+#include "llama.h"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+
+#include <ATen/ops/empty.h>
+
+#include "llama_sequence.h"
+
+namespace pb {
+
+// The sequences are cut into two shares, each summed apart, so that two cores have work; the sums do not depend on how many there are.
+constexpr int64_t kWeightShares = 2;
+
+// A sum in memory is read and written once for so many tokens.
+constexpr int64_t kWeightTokens = 256;
+
+// One gradient: [rows, columns] of a sum whose rows are `step` apart.
+struct WeightSum {
+  int64_t rows, columns, step, size;
+};
+
+static WeightSum sum_of(const PackedMatrix& w, int64_t rows, int64_t columns) { return {rows, columns, w.in, w.out * w.in}; }
+
+// In the order of packing, last an embedding of its own.
+static std::vector<WeightSum> sums_of(const PackedLlama& m, bool tied) {
+  int64_t d = m.dimension();
+  std::vector<WeightSum> sums;
+  for (const auto& layer : m.layers) {
+    sums.push_back({1, d, d, d});
+    sums.push_back(sum_of(layer.products[kQueryKeyValue], (m.heads + 2 * m.groups) * m.width, d));
+    sums.push_back(sum_of(layer.products[kOutput], d, d));
+    sums.push_back({1, d, d, d});
+    sums.push_back(sum_of(layer.products[kGateUp], 2 * m.hidden, d));
+    sums.push_back(sum_of(layer.products[kDown], d, m.hidden));
+  }
+  sums.push_back({1, d, d, d});
+  sums.push_back(sum_of(m.head, m.vocabulary, d));
+  if (!tied) sums.push_back({m.vocabulary, d, d, m.vocabulary * d});
+  return sums;
+}
+
+static WeightSums named(const PackedLlama& m, const std::vector<float*>& at, const int64_t* ids) {
+  WeightSums sums;
+  size_t i = 0;
+  for (size_t layer = 0; layer < m.layers.size(); layer++, i += 6) {
+    sums.layers.push_back({at[i], at[i + 3], {at[i + 1], at[i + 2], at[i + 4], at[i + 5]}});
+  }
+  sums.final_norm = at[i];
+  sums.head = at[i + 1];
+  sums.embedding = at.back();
+  sums.ids = ids;
+  return sums;
+}
+
+std::vector<at::Tensor> llama_weights(const PackedLlama& model, const LossStep& step, const at::Tensor& ids, bool tied) {
+  int64_t longest = 0;
+  auto tasks = runs_of(step, kWeightShares, kWeightTokens, &longest);
+  auto sums = sums_of(model, tied);
+  size_t bytes = 0;
+  for (const auto& sum : sums) bytes += static_cast<size_t>(sum.size) * sizeof(float) + 64;
+  static thread_local Workspace kept[kWeightShares];
+  std::vector<float*> places[kWeightShares];
+  for (int64_t share = 0; share < kWeightShares; share++) {
+    kept[share].reserve(bytes);
+    for (const auto& sum : sums) places[share].push_back(kept[share].take<float>(sum.size));
+  }
+  step.losses.zero_();
+  at::parallel_for(0, kWeightShares, 1, [&](int64_t begin, int64_t end) {
+    Tiles tiles;
+    static thread_local Workspace space;
+    for (int64_t share = begin; share < end; share++) {
+      for (size_t i = 0; i < sums.size(); i++) std::fill(places[share][i], places[share][i] + sums[i].size, 0.0f);
+      if (tasks[share].empty()) continue;
+      WeightSums own = named(model, places[share], data<int64_t>(ids));
+      SequenceStep sequence(model, step, nullptr, &own, space, longest, 0);
+      for (const auto& run : tasks[share]) sequence.run(run);
+    }
+  });
+  std::vector<at::Tensor> gradients;
+  for (size_t i = 0; i < sums.size(); i++) {
+    const WeightSum& sum = sums[i];
+    gradients.push_back(at::empty(sum.rows == 1 ? std::vector<int64_t>{sum.columns} : std::vector<int64_t>{sum.rows, sum.columns}, step.x.options()));
+    float* to = data<float>(gradients.back());
+    const float *first = places[0][i], *second = places[1][i];
+    at::parallel_for(0, sum.rows, grain(sum.columns), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; row++) {
+        const float *a = first + row * sum.step, *b = second + row * sum.step;
+        for (int64_t j = 0; j < sum.columns; j++) to[row * sum.columns + j] = a[j] + b[j];
+      }
+    });
+  }
+  return gradients;
+}
+
+}  // namespace pb
+
+#else
+
+namespace pb {
+
+std::vector<at::Tensor> llama_weights(const PackedLlama&, const LossStep&, const at::Tensor&, bool) { return {}; }
+
+}  // namespace pb
+
+#endif
