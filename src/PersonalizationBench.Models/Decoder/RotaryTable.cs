@@ -28,6 +28,9 @@ internal sealed class RotaryTable : IDisposable
         _sin = Place(sin, config, half, device);
     }
 
+    /// <summary>Of all positions, [context, d/2].</summary>
+    public (Tensor Cos, Tensor Sin) All => (_cos, _sin);
+
     /// <summary>Of positions start .. start + length - 1: [1, length, 1, d/2].</summary>
     public (Tensor Cos, Tensor Sin) Range(int start, int length) =>
         (_cos.narrow(0, start, length).view(1, length, 1, -1), _sin.narrow(0, start, length).view(1, length, 1, -1));

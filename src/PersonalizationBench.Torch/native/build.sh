@@ -66,7 +66,7 @@ unit() {
   printf '#include "%s"\n' "${@/#/$here/}" > "$work/$name.cpp"
   "$cxx" "${flags[@]}" -c "$work/$name.cpp" -o "$work/$name.o"
 }
-unit kernels adamw.cpp attention.cpp layers.cpp llama.cpp llama_adapters.cpp llama_weights.cpp loss.cpp state_space.cpp cuda.cpp &
+unit kernels adamw.cpp attention.cpp layers.cpp llama.cpp llama_adapters.cpp llama_weights.cpp loss.cpp state_space.cpp serving.cpp serving_tiles.cpp serving_lanes.cpp cuda.cpp &
 unit calls bridge.cpp autograd.cpp state_space_autograd.cpp
 wait $!
 [[ "${links[*]}" = *libgomp* ]] || links+=(-fopenmp)

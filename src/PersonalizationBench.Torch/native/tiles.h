@@ -38,12 +38,13 @@ struct alignas(64) TileConfig {
 // Configures this thread's tiles for as long as it lives, then puts back what was there: oneDNN uses them too.
 class Tiles {
  public:
-  Tiles() {
+  // rows: of the left operands (4, 5) and the sums (0 to 3); those of the right ones (6, 7) are always whole.
+  explicit Tiles(int rows = 16) {
     TileConfig config;
     config.palette = 1;
     for (int i = 0; i < 8; i++) {
       config.bytes[i] = 64;
-      config.rows[i] = 16;
+      config.rows[i] = i < 6 ? rows : 16;
     }
     __asm__ volatile("{sttilecfg %0|sttilecfg %0}" : "=m"(before_));
     __asm__ volatile("{ldtilecfg %0|ldtilecfg %0}" : : "m"(config));

@@ -1,0 +1,111 @@
+using System.Runtime.InteropServices;
+using PersonalizationBench.Core;
+using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Torch;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>How adapters of one base lie in memory while they are served: the projections that may be adapted, and the type of the
+/// products. An adapter is packed once; from then on it is moved as one block of bytes.</summary>
+public sealed class AdapterLayout
+{
+    /// <summary>A tile's row: factors begin where a cache line does.</summary>
+    private const int AlignmentBytes = 64;
+
+    private readonly DecoderConfig _config;
+    private readonly Dictionary<string, int> _siteOf = [];
+    private readonly List<ServingSite> _sites = [];
+
+    /// <param name="isBFloat16">Products are bf16, else f32.</param>
+    public AdapterLayout(DecoderConfig config, bool isBFloat16)
+    {
+        (_config, IsBFloat16) = (config, isBFloat16);
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            for (var product = 0; product < config.Products.Count; product++)
+            {
+                var offset = 0;
+                foreach (var module in config.Products[product])
+                {
+                    var (output, input) = config.ProjectionShape(module);
+                    _siteOf[WeightNames.Module(layer, module)] = _sites.Count;
+                    _sites.Add(new ServingSite(layer, product, offset, output, input));
+                    offset += output;
+                }
+            }
+        }
+    }
+
+    public bool IsBFloat16 { get; }
+
+    internal IReadOnlyList<ServingSite> Sites => _sites;
+
+    internal int ElementBytes => IsBFloat16 ? 2 : 4;
+
+    /// <summary>Bytes of an adapter of this rank in these projections; null: in all.</summary>
+    public long BytesOf(int rank, IReadOnlyList<string>? modules = null) =>
+        _siteOf.Where(s => modules is null || modules.Contains(s.Key[(s.Key.LastIndexOf('.') + 1)..])).Sum(s => Aligned(ElementsOfA(_sites[s.Value], rank)) + Aligned(ElementsOfB(_sites[s.Value], rank))) * ElementBytes;
+
+    /// <summary>Rounds the factors to the products' type and puts them one after another.</summary>
+    /// <param name="source">What errors call the adapter.</param>
+    /// <exception cref="PbenchException">A module, a shape or a rank is not this base's, or a value is not finite.</exception>
+    public AdapterImage Pack(PeftAdapter adapter, string source)
+    {
+        var projections = PeftModules.Split(_config, adapter, source);
+        var (ranks, scales, places) = (new int[_sites.Count], new float[_sites.Count], new long[2 * _sites.Count]);
+        var elements = 0L;
+        foreach (var projection in projections)
+        {
+            var at = _siteOf[projection.Module];
+            var site = _sites[at];
+            if (projection.Rank > Math.Min(ServingLlama.MaxRank, Math.Min(site.Width, site.Input)))
+                throw new PbenchException($"{source}: module '{projection.Origin}': rank {projection.Rank} is above {Math.Min(ServingLlama.MaxRank, Math.Min(site.Width, site.Input))}");
+            if (Array.FindIndex(projection.A, v => !float.IsFinite(v)) is >= 0 and var inA) throw NotFinite(source, projection.Origin, "lora_A", inA);
+            if (Array.FindIndex(projection.B, v => !float.IsFinite(v)) is >= 0 and var inB) throw NotFinite(source, projection.Origin, "lora_B", inB);
+            (ranks[at], scales[at]) = (projection.Rank, (float)projection.Scaling);
+            places[2 * at] = elements;
+            places[2 * at + 1] = elements + Aligned(ElementsOfA(site, projection.Rank));
+            elements = places[2 * at + 1] + Aligned(ElementsOfB(site, projection.Rank));
+        }
+        var bytes = new byte[elements * ElementBytes];
+        foreach (var projection in projections)
+        {
+            var at = _siteOf[projection.Module];
+            Write(bytes, places[2 * at], projection.A);
+            Write(bytes, places[2 * at + 1], Turned(projection.B, _sites[at].Width, projection.Rank));
+        }
+        return new AdapterImage(bytes, ranks, scales, places);
+    }
+
+    /// <summary>B [out, r] as the products want it.</summary>
+    private float[] Turned(float[] b, int width, int rank)
+    {
+        var turned = new float[ElementsOf(width, rank)];
+        for (var row = 0; row < width; row++)
+            for (var k = 0; k < rank; k++)
+                turned[IsBFloat16 ? (k / 2 * width + row) * 2 + k % 2 : k * width + row] = b[row * rank + k];
+        return turned;
+    }
+
+    private void Write(byte[] bytes, long place, float[] values)
+    {
+        var to = bytes.AsSpan((int)(place * ElementBytes), values.Length * ElementBytes);
+        if (IsBFloat16) BFloat16.FromSingles(values).CopyTo(to);
+        else MemoryMarshal.AsBytes(values.AsSpan()).CopyTo(to);
+    }
+
+    private long Aligned(long elements) => (elements * ElementBytes + AlignmentBytes - 1) / AlignmentBytes * AlignmentBytes / ElementBytes;
+
+    private static long ElementsOfA(ServingSite site, int rank) => (long)rank * site.Input;
+
+    private long ElementsOfB(ServingSite site, int rank) => ElementsOf(site.Width, rank);
+
+    private int ElementsOf(int width, int rank) => (IsBFloat16 ? (rank + 1) / 2 * 2 : rank) * width;
+
+    private static PbenchException NotFinite(string source, string module, string factor, int at) =>
+        new(FormattableString.Invariant($"{source}: module '{module}': {factor}: value {at} is not finite"));
+}
+
+/// <summary>An adapter as it is served: its factors in one block, and for every site of the layout the rank (0: as in the base), the
+/// factor s and where A and B begin, in elements.</summary>
+public sealed record AdapterImage(byte[] Bytes, int[] Ranks, float[] Scales, long[] Places);

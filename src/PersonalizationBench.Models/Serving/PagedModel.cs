@@ -1,0 +1,126 @@
+using System.Runtime.InteropServices;
+using PersonalizationBench.Core;
+using PersonalizationBench.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Models;
+
+/// <summary>How much memory a server's model may take.</summary>
+/// <param name="Pages">Of keys and values, <see cref="PagedModel.PageTokens"/> positions each, shared by all sequences.</param>
+/// <param name="Slots">Adapters that a step can use.</param>
+/// <param name="SlotBytes">Of each; what does not fit cannot be served.</param>
+public sealed record PagedOptions(int Pages, int Slots, long SlotBytes);
+
+/// <summary>
+/// A base that takes steps over rows of many sequences: keys and values in pages, an adapter slot per row. A row's logits do not
+/// depend, to the last bit, on the rows beside it or on how its prompt was cut. Not thread-safe.
+/// </summary>
+public sealed unsafe class PagedModel : IDisposable
+{
+    public const int PageTokens = ServingLlama.PageTokens;
+
+    private readonly ServingLlama _model;
+    private readonly int[] _ranks;
+    private readonly float[] _scales;
+    private readonly long[] _places;
+    private readonly long _slotBytes;
+    private void* _slots;
+
+    private PagedModel(ServingLlama model, AdapterLayout layout, DecoderConfig config, PagedOptions options)
+    {
+        (_model, Layout, Config, Options) = (model, layout, config, options);
+        (_ranks, _scales, _places) = (new int[options.Slots * layout.Sites.Count], new float[options.Slots * layout.Sites.Count], new long[2 * options.Slots * layout.Sites.Count]);
+        _slotBytes = (options.SlotBytes + 63) / 64 * 64;
+        // The system gives a page of it when it is first written.
+        _slots = options.Slots == 0 ? null : NativeMemory.AlignedAlloc((nuint)(options.Slots * _slotBytes), 64);
+    }
+
+    public AdapterLayout Layout { get; }
+
+    public DecoderConfig Config { get; }
+
+    public PagedOptions Options { get; }
+
+    /// <summary>Bytes of all keys and values.</summary>
+    public long PageBytes => _model.PageBytes;
+
+    /// <summary>Bytes that a page takes.</summary>
+    public static long BytesOfPage(LoadedBase loaded) => PageTokens * KvCache.BytesPerToken(loaded.Config, loaded.Weights.ComputeType);
+
+    /// <summary>Copies the base's weights into the layout of the products; the base may be disposed afterwards.</summary>
+    /// <exception cref="PbenchException">The base is no plain Llama, or is not on the CPU.</exception>
+    public static PagedModel Create(LoadedBase loaded, PagedOptions options)
+    {
+        var (config, weights) = (loaded.Config, loaded.Weights);
+        if (!config.IsPlainLlama || weights.Device != "cpu")
+            throw new PbenchException($"base '{loaded.Info.Name}': only bases of the Llama architecture on the CPU can be served; this is a {config.ModelType} on {weights.Device}");
+        var shape = new LlamaShape(config.Layers, config.Heads, config.KeyValueHeads, config.HeadDimension, config.HiddenDimension, config.VocabularySize, config.NormEpsilon);
+        var (cos, sin) = loaded.Rotary.All;
+        List<Tensor> tensors = [weights.Compute.Embedding, .. weights.Packable, cos, sin];
+        // bf16 without tiles falls back to f32: slower, and the same answers but for rounding.
+        foreach (var isBFloat16 in weights.ComputeType == ScalarType.BFloat16 ? new[] { true, false } : [false])
+        {
+            var layout = new AdapterLayout(config, isBFloat16);
+            if (ServingLlama.TryCreate(shape, tensors, options.Pages, isBFloat16, layout.Sites) is { } model) return new PagedModel(model, layout, config, options);
+        }
+        throw new PbenchException($"base '{loaded.Info.Name}': this build has no way to serve it (a TorchSharp build?)");
+    }
+
+    /// <summary>Makes a slot this adapter: one copy.</summary>
+    /// <exception cref="PbenchException">It is larger than a slot.</exception>
+    public void Put(int slot, AdapterImage image)
+    {
+        RequireSlot(slot);
+        if (image.Bytes.Length > _slotBytes) throw new PbenchException($"adapter: {image.Bytes.Length} bytes do not fit a slot of {_slotBytes}");
+        image.Bytes.CopyTo(new Span<byte>((byte*)_slots + slot * _slotBytes, (int)_slotBytes));
+        var sites = Layout.Sites.Count;
+        image.Ranks.CopyTo(_ranks, slot * sites);
+        image.Scales.CopyTo(_scales, slot * sites);
+        image.Places.CopyTo(_places, 2 * slot * sites);
+    }
+
+    /// <summary>Makes a slot the base.</summary>
+    public void Clear(int slot)
+    {
+        RequireSlot(slot);
+        Array.Clear(_ranks, slot * Layout.Sites.Count, Layout.Sites.Count);
+    }
+
+    /// <summary>One step; what the spans hold is said at <see cref="ServingRows"/>.</summary>
+    /// <param name="logits">[wanted, vocabulary], written</param>
+    public void Step(
+        ReadOnlySpan<int> ids, ReadOnlySpan<int> positions, ReadOnlySpan<int> sequences, ReadOnlySpan<int> slots,
+        ReadOnlySpan<int> tables, int tableWidth, ReadOnlySpan<int> wanted, Span<float> logits)
+    {
+        ObjectDisposedException.ThrowIf(_slots is null && Options.Slots > 0, this);
+        _model.Step(new ServingRows
+        {
+            Ids = ids,
+            Positions = positions,
+            Sequences = sequences,
+            Slots = slots,
+            Tables = tables,
+            TableWidth = tableWidth,
+            Adapters = (nint)_slots,
+            SlotElements = _slotBytes / Layout.ElementBytes,
+            Ranks = _ranks,
+            Scales = _scales,
+            Places = _places,
+            Wanted = wanted,
+            Logits = logits,
+        });
+    }
+
+    public void Dispose()
+    {
+        _model.Dispose();
+        NativeMemory.AlignedFree(_slots);
+        _slots = null;
+    }
+
+    private void RequireSlot(int slot)
+    {
+        if (slot < 0 || slot >= Options.Slots) throw new ArgumentOutOfRangeException(nameof(slot), $"slot {slot} of {Options.Slots}");
+    }
+}

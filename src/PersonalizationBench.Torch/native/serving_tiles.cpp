@@ -1,0 +1,188 @@
+// bf16 products on AMX tiles; everything between is f32.
+#include "serving.h"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+
+#include "llama.h"
+#include "rows.h"
+#include "serving_step.h"
+#include "tiles.h"
+
+namespace pb {
+
+struct TileMode {
+  using T = bf16;
+  using Matrix = PackedMatrix;
+  static constexpr at::ScalarType kType = at::kBFloat16;
+
+  // Fewer rows than a tile has are multiplied in less time.
+  struct Guard {
+    explicit Guard(int64_t rows) : tiles(static_cast<int>(std::min<int64_t>(rows, 16))) {}
+    Tiles tiles;
+  };
+
+  // Rows beyond the last, up to a whole tile.
+  PB_AMX static void clear(bf16* x, int64_t rows, int64_t width) {
+    if (rows > 16) std::fill(x + rows * width, x + (rows + 15) / 16 * 16 * width, bf16{0});
+  }
+
+  PB_AMX static void product(const bf16* x, int64_t rows, const PackedMatrix& w, float* y) {
+    int64_t i = 0;
+    for (; i + 32 <= rows; i += 32) {
+      for (int64_t j = 0; j < w.out; j += 32) {
+        const uint32_t* columns = w.along + j * w.in / 2;
+        multiply<false>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, y + i * w.out + j, w.out);
+      }
+    }
+    for (; i < rows; i += 16) {
+      for (int64_t j = 0; j < w.out; j += 32) {
+        const uint32_t* columns = w.along + j * w.in / 2;
+        multiply_half<false>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, y + i * w.out + j, w.out);
+      }
+    }
+  }
+
+  PB_AMX static __m512bh half(const void* at) {
+    __m512bh value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+
+  PB_AMX static __m512bh pair(uint32_t value) {
+    __m512i all = _mm512_set1_epi32(static_cast<int>(value));
+    __m512bh both;
+    std::memcpy(&both, &all, sizeof both);
+    return both;
+  }
+
+  PB_AMX static void low_rank(const bf16* x, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y) {
+    alignas(64) bf16 low[256] = {};
+    for (int64_t k = 0; k < rank; k++) narrow(scale * dot(x, a + k * in, in), &low[k]);
+    int64_t pairs = (rank + 1) / 2;
+    for (int64_t j = 0; j < width; j += 16) {
+      __mmask16 mask = static_cast<__mmask16>(width - j >= 16 ? 0xFFFF : (1 << (width - j)) - 1);
+      __m512 sum = _mm512_maskz_loadu_ps(mask, y + j);
+      for (int64_t k = 0; k < pairs; k++) {
+        __m512i up = _mm512_maskz_loadu_epi32(mask, b + (k * width + j) * 2);
+        __m512bh both;
+        std::memcpy(&both, &up, sizeof both);
+        sum = _mm512_dpbf16_ps(sum, pair(dword(low + 2 * k)), both);
+      }
+      _mm512_mask_storeu_ps(y + j, mask, sum);
+    }
+  }
+
+  PB_AMX static uint32_t dword(const bf16* at) {
+    uint32_t value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+
+  PB_AMX static float dot(const bf16* x, const bf16* y, int64_t n) {
+    __m512 sum = _mm512_setzero_ps(), other = _mm512_setzero_ps();
+    int64_t i = 0;
+    for (; i + 64 <= n; i += 64) {
+      sum = _mm512_dpbf16_ps(sum, half(x + i), half(y + i));
+      other = _mm512_dpbf16_ps(other, half(x + i + 32), half(y + i + 32));
+    }
+    for (; i + 32 <= n; i += 32) sum = _mm512_dpbf16_ps(sum, half(x + i), half(y + i));
+    alignas(64) float lanes[16];
+    _mm512_store_ps(lanes, _mm512_add_ps(sum, other));
+    float total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t l = 0; l < 16; l++) total += lanes[l];
+    for (; i < n; i++) total += widen(x[i]) * widen(y[i]);
+    return total;
+  }
+
+  PB_AMX static void norm(const float* x, const float* w, int64_t d, int64_t padded, float epsilon, bf16* y) {
+    norm_row(x, w, y, d, epsilon);
+    std::fill(y + d, y + padded, bf16{0});
+  }
+
+  PB_AMX static void rotate(float* x, const float* cosine, const float* sine, int64_t half) { rotate_row(x, cosine, sine, 1, x, half); }
+
+  PB_AMX static void narrow_row(const float* x, int64_t n, bf16* y) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) narrow(x[i], &y[i]);
+  }
+
+  PB_AMX static void add(const float* y, int64_t n, float* x) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) x[i] += y[i];
+  }
+
+  PB_AMX static void swiglu(const float* both, int64_t f, int64_t padded, bf16* y) {
+#pragma omp simd
+    for (int64_t i = 0; i < f; i++) narrow(both[i] * sigmoid(both[i]) * both[f + i], &y[i]);
+    std::fill(y + f, y + padded, bf16{0});
+  }
+
+  // K: [width / 2][kPage][2], V: [kPage / 2][width][2]
+  PB_AMX static void store(const float* k, const float* v, int64_t width, int64_t place, bf16* page) {
+    for (int64_t c = 0; c < width; c++) narrow(k[c], &page[(c / 2 * kPage + place) * 2 + c % 2]);
+    bf16* values = page + kPage * width + (place / 2 * width) * 2 + place % 2;
+    for (int64_t c = 0; c < width; c++) narrow(v[c], &values[2 * c]);
+  }
+
+  PB_AMX static void attend(
+      const bf16* q, int64_t width, int64_t position, const int32_t* table, const bf16* pages, int64_t page_step, float* scores, bf16* y) {
+    int64_t count = position / kPage + 1;
+    float scale = 1.0f / std::sqrt(static_cast<float>(width));
+    for (int64_t p = 0; p < count; p++) {
+      const bf16* keys = pages + table[p] * page_step;
+      __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
+      for (int64_t c = 0; c < width / 2; c += 2) {
+        even = _mm512_dpbf16_ps(even, pair(dword(q + 2 * c)), half(keys + c * 2 * kPage));
+        odd = _mm512_dpbf16_ps(odd, pair(dword(q + 2 * c + 2)), half(keys + (c + 1) * 2 * kPage));
+      }
+      _mm512_store_ps(scores + p * kPage, _mm512_mul_ps(_mm512_add_ps(even, odd), _mm512_set1_ps(scale)));
+    }
+    for (int64_t t = position + 1; t < count * kPage; t++) scores[t] = -INFINITY;
+    float top = largest(scores, count * kPage), sum = 0;
+    bf16* shares = reinterpret_cast<bf16*>(scores + count * kPage);
+    for (int64_t t = 0; t < count * kPage; t += 16) {
+      Lanes own;
+#pragma omp simd reduction(+ : sum)
+      for (int64_t i = 0; i < 16; i++) {
+        float e = scores[t + i] == -INFINITY ? 0.0f : fast_exp(scores[t + i] - top);
+        own[i] = e;
+        sum += e;
+      }
+#pragma omp simd
+      for (int64_t i = 0; i < 16; i++) narrow(own[i], &shares[t + i]);
+    }
+    float inverse = 1.0f / sum;
+    for (int64_t v = 0; v < width; v += 16) {
+      __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+      for (int64_t p = 0; p < count; p++) {
+        const bf16* values = pages + table[p] * page_step + kPage * width + 2 * v;
+        const bf16* own = shares + p * kPage;
+        for (int64_t t = 0; t < kPage / 2; t += 2) {
+          sums[0] = _mm512_dpbf16_ps(sums[0], pair(dword(own + 2 * t)), half(values + t * 2 * width));
+          sums[1] = _mm512_dpbf16_ps(sums[1], pair(dword(own + 2 * t + 2)), half(values + (t + 1) * 2 * width));
+        }
+      }
+      alignas(64) float out[16];
+      _mm512_store_ps(out, _mm512_mul_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_set1_ps(inverse)));
+      for (int64_t i = 0; i < 16; i++) narrow(out[i], &y[v + i]);
+    }
+  }
+};
+
+std::unique_ptr<ServingModel> serve_tiles(const ServingShape& shape, const std::vector<at::Tensor>& tensors, std::vector<ServingSite> sites) {
+  if (!llama_fits(shape.heads, shape.groups, shape.width)) return nullptr;
+  return std::make_unique<ServingStep<TileMode>>(shape, tensors, std::move(sites));
+}
+
+}  // namespace pb
+
+#else
+
+namespace pb {
+
+std::unique_ptr<ServingModel> serve_tiles(const ServingShape&, const std::vector<at::Tensor>&, std::vector<ServingSite>) { return nullptr; }
+
+}  // namespace pb
+
+#endif
