@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+using PersonalizationBench.Models;
+
+namespace PersonalizationBench.Serving;
+
+/// <summary>The rows of one step, in arrays that are used again for the next.</summary>
+internal sealed class StepRows(PagedModel model)
+{
+    private readonly List<int> _ids = [], _positions = [], _sequences = [], _slots = [], _tables = [], _wantedRows = [];
+    private readonly int _tableWidth = PagePool.PagesFor(model.Config.ContextLength);
+    private float[] _logits = [];
+
+    public int Count => _ids.Count;
+
+    /// <summary>Who is in the step, with how many rows.</summary>
+    public List<(RunningSequence Sequence, int Rows)> Taken { get; } = [];
+
+    /// <summary>Whose next token comes of it.</summary>
+    public List<RunningSequence> Wanted { get; } = [];
+
+    public void Clear()
+    {
+        foreach (var list in new[] { _ids, _positions, _sequences, _slots, _tables, _wantedRows }) list.Clear();
+        Taken.Clear();
+        Wanted.Clear();
+    }
+
+    /// <summary>The sequence's next tokens.</summary>
+    public void Add(RunningSequence sequence, int count)
+    {
+        var line = Taken.Count;
+        Taken.Add((sequence, count));
+        for (var position = sequence.Done; position < sequence.Done + count; position++)
+        {
+            _ids.Add(sequence.Tokens[position]);
+            _positions.Add(position);
+            _sequences.Add(line);
+            _slots.Add(sequence.Slot);
+        }
+        var pages = sequence.Pages!.Pages;
+        for (var i = 0; i < _tableWidth; i++) _tables.Add(i < pages.Length ? pages[i] : 0);
+        if (sequence.Done + count < sequence.Tokens.Count) return;
+        _wantedRows.Add(_ids.Count - 1);
+        Wanted.Add(sequence);
+    }
+
+    public void Step()
+    {
+        var needed = Wanted.Count * model.Config.VocabularySize;
+        if (_logits.Length < needed) _logits = new float[needed];
+        model.Step(
+            CollectionsMarshal.AsSpan(_ids), CollectionsMarshal.AsSpan(_positions), CollectionsMarshal.AsSpan(_sequences), CollectionsMarshal.AsSpan(_slots),
+            CollectionsMarshal.AsSpan(_tables), _tableWidth, CollectionsMarshal.AsSpan(_wantedRows), _logits);
+    }
+
+    /// <summary>Of the sequence at this place of <see cref="Wanted"/>.</summary>
+    public ReadOnlySpan<float> Logits(int place) => _logits.AsSpan(place * model.Config.VocabularySize, model.Config.VocabularySize);
+}
