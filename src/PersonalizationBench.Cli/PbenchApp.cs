@@ -2,6 +2,7 @@ using System.CommandLine;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Commands;
 using PersonalizationBench.Cli.Ladders;
+using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Cli;
@@ -29,6 +30,9 @@ public static class PbenchApp
             LadderCommand.Create(bench),
             GenerateCommand.Create(bench),
             DataCommand.Create(bench),
+            ServeCommand.Create(bench),
+            KeysCommand.Create(bench),
+            AdaptersCommand.Create(bench),
             PeersCommand.Create(),
             verbose,
         };

@@ -12,20 +12,13 @@ public sealed class TinyServing : IDisposable
 
     public static readonly DecoderConfig Config = new(61, 64, 2, 4, 2, 72, 160);
 
-    public TinyServing()
-    {
-        Base = LoadBase(Precision.Float32);
-        var options = new AdapterTrainingOptions { Steps = 100, BatchSequences = 4, LearningRate = 1e-2 };
-        using var bank = new AdapterBank(Config, Canaries, new LoraOptions { Rank = 4, Alpha = 8 });
-        for (var slot = 0; slot < Canaries; slot++) bank.Initialise(slot, slot);
-        AdapterTrainer.Train(Base, bank, [.. Enumerable.Range(0, Canaries).Select(slot => new SlotCorpus(slot, Texts(slot)) { Seed = slot })], options, new CostMeter(TimeProvider.System), CancellationToken.None);
-        Adapters = [.. Enumerable.Range(0, Canaries).Select(slot => bank.Export(slot, Base.Info))];
-    }
+    /// <summary>Trained once for all tests.</summary>
+    private static readonly Lazy<IReadOnlyList<PeftAdapter>> s_adapters = new(Train);
 
-    public LoadedBase Base { get; }
+    public LoadedBase Base { get; } = LoadBase(Precision.Float32);
 
     /// <summary>The i-th says <see cref="FirstCanaryToken"/> + i.</summary>
-    public IReadOnlyList<PeftAdapter> Adapters { get; }
+    public IReadOnlyList<PeftAdapter> Adapters => s_adapters.Value;
 
     public static LoadedBase LoadBase(Precision precision)
     {
@@ -35,7 +28,7 @@ public sealed class TinyServing : IDisposable
         foreach (var name in weights.Names)
             if (weights.Master(name).dim() > 1) weights.Master(name).mul_(4);
         weights.Refresh();
-        return new LoadedBase(new BaseInfo("tiny", "llama", "tiny-digest", Config.Parameters, Config.ContextLength, Config.SmallestDimensions()), weights, new Numbers());
+        return new LoadedBase(new BaseInfo("tiny", "llama", Digest.Of("tiny"), Config.Parameters, Config.ContextLength, Config.SmallestDimensions()), weights, new Numbers());
     }
 
     public PagedModel Serve(int pages = 200, int slots = 8, long? slotBytes = null) =>
@@ -44,6 +37,16 @@ public sealed class TinyServing : IDisposable
     public static int[] Prompt(DeterministicRandom random, int longest = 60) => [0, .. Enumerable.Range(0, random.Next(0, longest)).Select(_ => random.Next(2, Config.VocabularySize))];
 
     public void Dispose() => Base.Dispose();
+
+    private static IReadOnlyList<PeftAdapter> Train()
+    {
+        using var loaded = LoadBase(Precision.Float32);
+        using var bank = new AdapterBank(Config, Canaries, new LoraOptions { Rank = 4, Alpha = 8 });
+        for (var slot = 0; slot < Canaries; slot++) bank.Initialise(slot, slot);
+        var options = new AdapterTrainingOptions { Steps = 100, BatchSequences = 4, LearningRate = 1e-2 };
+        AdapterTrainer.Train(loaded, bank, [.. Enumerable.Range(0, Canaries).Select(slot => new SlotCorpus(slot, Texts(slot)) { Seed = slot })], options, new CostMeter(TimeProvider.System), CancellationToken.None);
+        return [.. Enumerable.Range(0, Canaries).Select(slot => bank.Export(slot, loaded.Info))];
+    }
 
     private static List<TrainingText> Texts(int canary)
     {

@@ -23,6 +23,7 @@ public sealed class ServingEngine : IDisposable
     private readonly List<RunningSequence> _running = [];
     private readonly Dictionary<EngineAnswer, RunningSequence> _byAnswer = [];
     private readonly StepRows _rows;
+    private readonly ConcurrentDictionary<string, int> _resident = [];
     private readonly Thread _thread;
     private volatile bool _stops;
     private int _submitted;
@@ -70,6 +71,9 @@ public sealed class ServingEngine : IDisposable
         if (lease is { Image.IsCompleted: false }) lease.Image.ContinueWith(_ => Post(() => { }), TaskScheduler.Default);
         return answer;
     }
+
+    /// <summary>Where an adapter is now.</summary>
+    public Tier ResidencyOf(string digest) => _resident.ContainsKey(digest) ? Tier.Slot : _adapters.IsLoaded(digest) ? Tier.Memory : Tier.Storage;
 
     /// <summary>Ends every request as cancelled, and the thread.</summary>
     public void Dispose()
@@ -160,8 +164,10 @@ public sealed class ServingEngine : IDisposable
             sequence.Tier = Tier.Slot;
             return true;
         }
-        sequence.Slot = Slots.TryPlace(sequence.Adapter.Digest);
+        sequence.Slot = Slots.TryPlace(sequence.Adapter.Digest, out var before);
         if (sequence.Slot < 0) return false;
+        if (before is not null) _resident.TryRemove(before, out _);
+        _resident[sequence.Adapter.Digest] = sequence.Slot;
         var started = _clock.GetTimestamp();
         _model.Put(sequence.Slot, sequence.Adapter.Image.Result);
         Metrics.ObserveSlotLoad(_clock.GetElapsedTime(started));

@@ -20,9 +20,6 @@ public sealed class SlotTable
 
     public int InUse => Count - _idle.Count;
 
-    /// <summary>Digests of what is in the slots.</summary>
-    public IEnumerable<string> Resident => _slots.Keys;
-
     /// <summary>The slot that holds this adapter, kept until <see cref="Release"/>; -1 where none does.</summary>
     public int TryAcquire(string adapter)
     {
@@ -32,12 +29,15 @@ public sealed class SlotTable
     }
 
     /// <summary>A slot for an adapter that has none, kept until <see cref="Release"/>; -1 where all are in use. The caller fills it.</summary>
-    public int TryPlace(string adapter)
+    /// <param name="before">What had to give way; null: nothing.</param>
+    public int TryPlace(string adapter, out string? before)
     {
+        before = null;
         if (_idle.First is not { } node) return -1;
         var slot = node.Value;
         _idle.RemoveFirst();
-        if (_adapters[slot] is { } before) _slots.Remove(before);
+        before = _adapters[slot];
+        if (before is not null) _slots.Remove(before);
         (_adapters[slot], _users[slot], _slots[adapter]) = (adapter, 1, slot);
         return slot;
     }

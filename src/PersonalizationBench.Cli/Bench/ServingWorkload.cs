@@ -1,0 +1,138 @@
+using System.Diagnostics;
+using PersonalizationBench.Core;
+using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Serving;
+
+namespace PersonalizationBench.Cli.Bench;
+
+/// <summary>Which requests of a batch have an adapter.</summary>
+internal enum AdapterMix
+{
+    /// <summary>No adapter is in any slot.</summary>
+    BaseOnly,
+
+    /// <summary>Every slot has one, and nobody asks for it.</summary>
+    AdaptersIdle,
+
+    /// <summary>All ask for the same.</summary>
+    OneAdapter,
+
+    /// <summary>Each asks for its own.</summary>
+    AllDistinct,
+}
+
+/// <summary>An engine over a base with adapters of one rank, whose values are drawn: what is timed does not hang on them.</summary>
+internal sealed class ServingWorkload : IDisposable
+{
+    private readonly LoadedBase _loaded;
+    private readonly DeterministicRandom _random = new(1);
+
+    /// <param name="adapters">How many there are.</param>
+    /// <param name="slots">How many a batch can use.</param>
+    public ServingWorkload(LoadedBase loaded, int rank, int adapters, int slots)
+    {
+        (_loaded, Rank, Adapters) = (loaded, rank, adapters);
+        var slotBytes = new AdapterLayout(loaded.Config, isBFloat16: false).BytesOf(rank);
+        var pages = (int)(64L << 20) / (int)PagedModel.BytesOfPage(loaded);
+        Model = PagedModel.Create(loaded, new PagedOptions(Math.Max(pages, 1024), slots, slotBytes));
+        Cache = new AdapterCache(new Drawn(loaded, Model.Layout, rank), long.MaxValue, TimeProvider.System);
+        Engine = new ServingEngine(Model, loaded.Info.Digest, Cache, new EngineOptions { MaxSequences = 64 }, TimeProvider.System);
+    }
+
+    public int Rank { get; }
+
+    public int Adapters { get; }
+
+    public PagedModel Model { get; }
+
+    public AdapterCache Cache { get; }
+
+    public ServingEngine Engine { get; }
+
+    /// <summary>Tokens a second while all of a batch are answering: from the last one's first token to the first one's last.</summary>
+    public async Task<double> DecodeAsync(AdapterMix mix, int batch, int prompt, int tokens)
+    {
+        if (mix == AdapterMix.AdaptersIdle) await Task.WhenAll(Enumerable.Range(0, Math.Min(Adapters, Model.Options.Slots)).Select(i => Ask(Name(i), 4, 1)));
+        var answers = await Task.WhenAll(Enumerable.Range(0, batch).Select(i => Task.Run(() => Ask(mix switch
+        {
+            AdapterMix.OneAdapter => Name(0),
+            AdapterMix.AllDistinct => Name(i),
+            _ => null,
+        }, prompt, tokens))));
+        var (from, to) = (answers.Max(a => a[0]), answers.Min(a => a[^1]));
+        return answers.Sum(a => a.Count(t => t > from && t <= to)) / Stopwatch.GetElapsedTime(from, to).TotalSeconds;
+    }
+
+    /// <summary>Milliseconds from submission to the first token of a request that is alone.</summary>
+    public async Task<double> FirstTokenAsync(string? adapter, int prompt)
+    {
+        var answer = Engine.Submit(Request(adapter, prompt, 1));
+        return (await answer.Result).FirstToken.TotalMilliseconds;
+    }
+
+    /// <summary>Tokens a second of so many requests at a time, one after another for ever, their adapters drawn from the first so many.</summary>
+    public async Task<(double TokensPerSecond, double SlotHits)> ClosedLoopAsync(int concurrency, int active, int prompt, int tokens, int requests)
+    {
+        var (loads, started, left) = (Engine.Metrics.SlotLoads, Stopwatch.GetTimestamp(), requests);
+        var draw = new DeterministicRandom(active);
+        await Task.WhenAll(Enumerable.Range(0, concurrency).Select(_ => Task.Run(async () =>
+        {
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                int adapter;
+                lock (draw) adapter = draw.Next(0, active);
+                await Engine.Submit(Request(Name(adapter), prompt, tokens)).Result;
+            }
+        })));
+        return (requests * tokens / Stopwatch.GetElapsedTime(started).TotalSeconds, 1 - (double)(Engine.Metrics.SlotLoads - loads) / requests);
+    }
+
+    public static string Name(int adapter) => FormattableString.Invariant($"adapter-{adapter}");
+
+    public void Dispose() => Engine.Dispose();
+
+    private async Task<List<long>> Ask(string? adapter, int prompt, int tokens)
+    {
+        var times = new List<long>(tokens);
+        await foreach (var _ in Engine.Submit(Request(adapter, prompt, tokens)).Tokens.ReadAllAsync()) times.Add(Stopwatch.GetTimestamp());
+        return times;
+    }
+
+    private EngineRequest Request(string? adapter, int prompt, int tokens)
+    {
+        lock (_random)
+            return new EngineRequest([.. Enumerable.Range(0, prompt).Select(_ => _random.Next(2, _loaded.Config.VocabularySize))], tokens, adapter, new HashSet<int>(), new Sampling());
+    }
+
+    /// <summary>Makes an adapter when it is asked for.</summary>
+    private sealed class Drawn(LoadedBase loaded, AdapterLayout layout, int rank) : IAdapterSource
+    {
+        private readonly Lock _lock = new();
+
+        public AdapterImage Load(string digest)
+        {
+
+            lock (_lock) return layout.Pack(Make(loaded, rank, Digest.Of(digest)), digest);
+        }
+    }
+
+    /// <summary>B is small and not zero: an adapter that does something.</summary>
+    internal static PeftAdapter Make(LoadedBase loaded, int rank, string seed)
+    {
+        var random = DeterministicRandom.For(rank, seed);
+        var modules = loaded.Config.Projections.SelectMany(module =>
+        {
+            var (output, input) = loaded.Config.ProjectionShape(module);
+            return Enumerable.Range(0, loaded.Config.Layers).Select(layer => LoraFactors.FromSingles(WeightNames.Module(layer, module), rank, Draw(rank * input, 1 / Math.Sqrt(input)), Draw(output * rank, 0.01)));
+        }).ToList();
+        return new PeftAdapter(new PeftAdapterConfig(rank, 2 * rank, loaded.Config.Projections, loaded.Info.Name), modules, loaded.Info.Digest);
+
+        float[] Draw(int count, double bound)
+        {
+            var values = new float[count];
+            for (var i = 0; i < count; i++) values[i] = (float)((2 * random.NextDouble() - 1) * bound);
+            return values;
+        }
+    }
+}
