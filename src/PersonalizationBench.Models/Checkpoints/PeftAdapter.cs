@@ -105,4 +105,9 @@ public sealed record PeftAdapter(PeftAdapterConfig Config, IReadOnlyList<LoraFac
         if (BaseDigest is not null && BaseDigest != digest)
             throw new PbenchException($"{source}: the adapter was trained on a base with digest {BaseDigest}, this base ({Config.BaseModel} in its configuration) has {digest}");
     }
+
+    /// <summary>Throws unless every module is one of this base's and has its shapes there.</summary>
+    /// <returns>Name and rank of each projection that is adapted: what a bank needs to hold it.</returns>
+    public IReadOnlyDictionary<string, int> RequireShapes(DecoderConfig config, string source) =>
+        PeftModules.Split(config, this, source).GroupBy(p => p.Module.Split('.')[^1]).ToDictionary(g => g.Key, g => g.Max(p => p.Rank), StringComparer.Ordinal);
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Models.Checkpoints;
@@ -21,6 +22,16 @@ public static class PeftAdapterFile
         Check(adapter, folder);
         SafetensorsFile.Write(Path.Combine(folder, WeightsName), Tensors(adapter), Metadata(adapter));
         AtomicFile.Write(Path.Combine(folder, ConfigName), stream => stream.Write(PeftConfigFile.Write(adapter.Config)));
+    }
+
+    /// <summary>The bytes of both files in one: the weights, with the configuration's text in their metadata.</summary>
+    /// <param name="configKey">What the configuration is called there.</param>
+    public static byte[] Serialize(PeftAdapter adapter, string configKey)
+    {
+        Check(adapter, WeightsName);
+        var metadata = Metadata(adapter);
+        metadata.Add(configKey, Encoding.UTF8.GetString(PeftConfigFile.Write(adapter.Config)));
+        return SafetensorsFile.Serialize(Tensors(adapter), metadata);
     }
 
     public static PeftAdapter Load(string folder)
