@@ -25,6 +25,8 @@ public sealed class StudyFileTests
     [InlineData(Head + "dataset: { name: letters }\nstrategies:\n  - type: lora\n    rank: [4, eight]\n", "letters.yaml:7: strategies[0].rank[1]: expected a whole number, found 'eight'")]
     [InlineData(Head + "dataset: { name: letters }\nstrategies:\n  - type: lora\n    rank: []\n", "letters.yaml:7: strategies[0].rank: expected at least one value")]
     [InlineData(Head + "dataset: { name: letters }\nstrategies:\n  - type: lora\n    control: wrong-users\n", "letters.yaml:7: strategies[0].control: expected wrong-user, found 'wrong-users'")]
+    [InlineData(Head + "dataset: { name: letters }\nstrategies:\n  - type: lora\n    bases: [smal]\n", "letters.yaml:7: strategies[0].bases[0]: 'smal' is none of the study's bases; expected some of tiny")]
+    [InlineData(Head + "dataset: { name: letters }\nstrategies:\n  - type: lora\n    bases: tiny\n", "letters.yaml:7: strategies[0].bases: expected some of the study's bases as a list, found 'tiny'")]
     [InlineData("study: letters\nhypothesis: x\nbases: [tiny, smal]\ndataset: { name: letters }\n" + Strategies, "letters.yaml:3: bases[1]: unknown base 'smal'; did you mean 'small'?")]
     public void What_is_wrong_with_a_study_is_said_with_its_place(string yaml, string message)
     {
@@ -53,6 +55,27 @@ public sealed class StudyFileTests
             ["none | letters users=1 | 7", "lora r=2 seed=7 | letters users=1 | 7", "lora r=2 seed=8 | letters users=1 | 8", "lora r=4 seed=7 | letters users=1 | 7", "lora r=4 seed=8 | letters users=1 | 8", "none | letters users=2 | 7"],
             plan.Cells.Take(6).Select(c => $"{c.Name} | {c.Dataset.Label} | {c.Seed}"));
         Assert.Equal(20, plan.Cells.Count);
+    }
+
+    [Fact]
+    public void A_strategy_may_have_other_settings_on_other_bases_and_keeps_its_name()
+    {
+        using var bench = new Bench();
+        var plan = bench.Plan("""
+            study: letters
+            hypothesis: It works.
+            dataset: { name: letters }
+            bases: [tiny, small]
+            seeds: [7]
+            strategies:
+              - type: none
+              - { type: lora, rank: [2, 4], learning_rate: 0.1, bases: [tiny] }
+              - { type: lora, rank: [2, 4], learning_rate: 0.2, bases: [small] }
+            """);
+        Assert.Equal(
+            ["tiny | none", "tiny | lora r=2 seed=7", "tiny | lora r=4 seed=7", "small | none", "small | lora r=2 seed=7", "small | lora r=4 seed=7"],
+            plan.Cells.Select(c => $"{c.Base.Name} | {c.Name}"));
+        Assert.Equal(["0.1", "0.2"], plan.Cells.Where(c => c.Strategy.Label == "lora r=2").Select(c => System.Text.Json.JsonDocument.Parse(c.Strategy.Settings).RootElement.GetProperty("learning_rate").GetRawText()));
     }
 
     [Fact]

@@ -14,12 +14,15 @@ public sealed record PlannedDataset(string Label, JsonObject Settings, Dataset D
 /// <param name="IsTrained">Its answers depend on the seed.</param>
 /// <param name="SeesEvidence">Its questions carry the gold evidence.</param>
 /// <param name="Line">Where the study file names it.</param>
+/// <param name="Bases">Names of the study's bases that it runs on.</param>
 /// <param name="Create">A new instance, wrapped where it is a control.</param>
-public sealed record PlannedStrategy(StrategyDescriptor Descriptor, object Options, string Label, string Control, string Settings, bool IsTrained, bool SeesEvidence, int Line, Func<IStrategy> Create)
+public sealed record PlannedStrategy(StrategyDescriptor Descriptor, object Options, string Label, string Control, string Settings, bool IsTrained, bool SeesEvidence, int Line, IReadOnlyList<string> Bases, Func<IStrategy> Create)
 {
     public const string WrongUser = "wrong-user";
 
     public string Type => Descriptor.Type;
+
+    public bool Runs(BaseInfo on) => Bases.Contains(on.Name);
 
     /// <summary>The label and, for a control, what is wrong about it.</summary>
     public string FullLabel => Control.Length == 0 ? Label : $"{Label} ({Control})";

@@ -10,18 +10,21 @@ namespace PersonalizationBench.Runner.Studies;
 /// of the keys), bases described but not loaded.</summary>
 public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCatalog bases, IStrategyCatalog strategies)
 {
+    private const string BasesKey = "bases";
+
     /// <exception cref="PbenchException">An unknown dataset, base, strategy, control or setting, or missing data.</exception>
     public StudyPlan Plan(StudyFile file)
     {
         var spec = file.Spec;
-        var plannedStrategies = PlanStrategies(spec.Strategies);
         var baseInfos = DescribeBases(file);
+        var plannedStrategies = PlanStrategies(spec.Strategies, spec.Bases);
         var plannedDatasets = LoadDatasets(spec.Dataset);
 
         var cells =
             from baseInfo in baseInfos
             from dataset in plannedDatasets
             from strategy in plannedStrategies
+            where strategy.Runs(baseInfo)
             from seed in strategy.IsTrained ? spec.Seeds : spec.Seeds.Take(1)
             let key = Cell.KeyOf(baseInfo, dataset.Data, strategy, seed, spec.Precision, spec.Device, spec.LatencyProbes)
             select new Cell(key, baseInfo, dataset, strategy, seed, spec.Precision, spec.Device, spec.LatencyProbes);
@@ -40,27 +43,35 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
         var loader = Look(datasets, l => l.Name, name, "dataset");
         var options = Grid.Expand(section.Without("name"), loader.OptionsType).Select(point => StrictYaml.Bind(loader.OptionsType, point)).ToList();
         var settings = options.ConvertAll(o => CanonicalJson.Of(o).AsObject());
-        var labels = Labels.For([.. settings.Select(s => (loader.Name, s))], _ => Declared(loader.OptionsType));
+        var labels = Labels.For([.. settings.Select(s => (loader.Name, s, (IReadOnlyList<string>)[""]))], _ => Declared(loader.OptionsType));
         return [.. options.Select((o, i) => new PlannedDataset(labels[i], settings[i], At(section, () => loader.Load(o))))];
     }
 
-    private List<PlannedStrategy> PlanStrategies(IReadOnlyList<YamlSection> sections)
+    private List<PlannedStrategy> PlanStrategies(IReadOnlyList<YamlSection> sections, IReadOnlyList<string> allBases)
     {
         var points = sections.SelectMany(section =>
         {
             var descriptor = Look(strategies.Strategies, s => s.Type, Word(section, "type", "a strategy"), "strategy");
-            return Grid.Expand(section.Without("type", "control"), descriptor.OptionsType)
-                .Select(point => (descriptor, section, Control: Control(section), Options: StrictYaml.Bind(descriptor.OptionsType, point)));
+            return Grid.Expand(section.Without("type", "control", BasesKey), descriptor.OptionsType)
+                .Select(point => (descriptor, section, Control: Control(section), Bases: BasesOf(section, allBases), Options: StrictYaml.Bind(descriptor.OptionsType, point)));
         }).ToList();
         var settings = points.ConvertAll(p => CanonicalJson.Of(p.Options).AsObject());
-        var labels = Labels.For([.. points.Select((p, i) => (p.descriptor.Type, settings[i]))],
+        var labels = Labels.For([.. points.Select((p, i) => (p.descriptor.Type, settings[i], p.Bases))],
             type => Declared(strategies.Strategies.Single(s => s.Type == type).OptionsType));
         return [.. points.Select((p, i) =>
         {
             var probe = p.descriptor.Create(p.Options);
-            return new PlannedStrategy(p.descriptor, p.Options, labels[i], p.Control, CanonicalJson.Write(settings[i]), probe.IsTrained, probe.SeesEvidence, p.section.LineOf("type"),
+            return new PlannedStrategy(p.descriptor, p.Options, labels[i], p.Control, CanonicalJson.Write(settings[i]), probe.IsTrained, probe.SeesEvidence, p.section.LineOf("type"), p.Bases,
                 () => p.Control.Length == 0 ? p.descriptor.Create(p.Options) : strategies.WithWrongUsers(p.descriptor.Create(p.Options)));
         })];
+    }
+
+    /// <summary>A strategy that wants other settings on other bases stands several times, each time with the bases it is for.</summary>
+    private static IReadOnlyList<string> BasesOf(YamlSection section, IReadOnlyList<string> all)
+    {
+        if (section.Find(BasesKey) is not { } named) return all;
+        if (named.Kind != YamlKind.List || named.Items.Count == 0) throw named.Error($"expected some of the study's bases as a list, found {named.Describe()}");
+        return [.. named.Items.Select(item => all.Contains(item.Text) ? item.Text : throw item.Error($"'{item.Text}' is none of the study's bases; expected some of {string.Join(", ", all)}"))];
     }
 
     private static string Control(YamlSection section)

@@ -8,7 +8,7 @@ public sealed class StrategySettingsValidator : IStudyValidator
 {
     public IEnumerable<Problem> Validate(StudyPlan plan) =>
         (from strategy in plan.Strategies
-         from baseInfo in plan.Bases
+         from baseInfo in plan.Bases.Where(strategy.Runs)
          from problem in strategy.Descriptor.Validate(strategy.Options, baseInfo)
          select new Problem(true, strategy.Line, $"{strategy.FullLabel} on {baseInfo.Name}: {problem}")).Distinct();
 }
