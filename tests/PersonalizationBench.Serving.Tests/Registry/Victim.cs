@@ -8,9 +8,11 @@ internal static class Victim
 {
     public const string Policy = "victim";
 
-    public static Process Start(Bench bench, int seed) => Process.Start(new ProcessStartInfo(
-        "dotnet", ["exec", typeof(Victim).Assembly.Location, bench.Connection, bench.BlobFolder, seed.ToString(CultureInfo.InvariantCulture)])
-    { RedirectStandardOutput = true })!;
+    public static Process Start(Bench bench, int seed)
+    {
+        string[] arguments = ["exec", typeof(Victim).Assembly.Location, bench.Connection, bench.BlobFolder, seed.ToString(CultureInfo.InvariantCulture)];
+        return Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true })!;
+    }
 
     public static int Main(string[] arguments)
     {
