@@ -108,7 +108,7 @@ internal static class AdaptersCommand
             var (who, id, what) = (parse.GetRequiredValue(owner), parse.GetRequiredValue(policy), parse.GetRequiredValue(pointer));
             var now = registry.Resolve(who, $"{id}@{what}").Number;
             var target = parse.GetValue(to)
-                ?? registry.Audit(who, id).LastOrDefault(e => e.Pointer == what && e.Revision == now)?.Before
+                ?? AllAudit(registry, who, id).LastOrDefault(e => e.Pointer == what && e.Revision == now)?.Before
                 ?? throw new PbenchException($"{id}: '{what}' has stood at no other revision; expected --to");
             registry.Rollback(who, id, what, target, now, Actor);
             bench.Output.WriteLine(FormattableString.Invariant($"{id}: {what} {now} -> {target}"));
@@ -135,7 +135,7 @@ internal static class AdaptersCommand
                 }
                 Try(policy.Id, () =>
                 {
-                    var replayed = AuditReplay.PointersAt(registry.Audit(who, policy.Id, limit: int.MaxValue), DateTimeOffset.MaxValue);
+                    var replayed = AuditReplay.PointersAt(AllAudit(registry, who, policy.Id), DateTimeOffset.MaxValue);
                     foreach (var pointer in registry.Pointers(who, policy.Id))
                         if (!replayed.TryGetValue(pointer.Name, out var logged) || logged != pointer.Revision)
                             throw new PbenchException($"{policy.Id}: '{pointer.Name}' stands at {pointer.Revision}, the audit log leaves it at {(logged == 0 ? "none" : Number(logged))}");
@@ -163,6 +163,12 @@ internal static class AdaptersCommand
     {
         for (var page = registry.Policies(owner); page.Count > 0; page = registry.Policies(owner, page[^1].Id))
             foreach (var policy in page) yield return policy;
+    }
+
+    private static IEnumerable<AuditEntry> AllAudit(IRegistry registry, string owner, string policy)
+    {
+        for (var page = registry.Audit(owner, policy); page.Count > 0; page = registry.Audit(owner, policy, page[^1].Sequence))
+            foreach (var entry in page) yield return entry;
     }
 
     private static string Pointers(IRegistry registry, Policy policy) => string.Join(' ', registry.Pointers(policy.Owner, policy.Id).Select(p => FormattableString.Invariant($"{p.Name}={p.Revision}")));
