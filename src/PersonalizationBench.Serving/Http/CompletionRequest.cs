@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Tokenizers.ChatTemplates;
@@ -23,7 +24,7 @@ internal sealed record CompletionRequest(
         if (isChat) tokens = fields.Integer("max_completion_tokens", 1, int.MaxValue) ?? tokens;
         var request = new CompletionRequest(
             model, prompts, isChat, (int)(tokens ?? (isChat ? Math.Max(1, context - prompts[0].Length) : DefaultTokens)),
-            new Sampling(fields.Number("temperature", 0, 2) ?? 1, fields.Number("top_p", 0, 1) ?? 1, fields.Integer("seed", long.MinValue, long.MaxValue) ?? Random.Shared.NextInt64()),
+            new Sampling(fields.Number("temperature", 0, 2) ?? 1, fields.Number("top_p", 0, 1) ?? 1, fields.Integer("seed", long.MinValue, long.MaxValue) ?? UnseededRequest()),
             fields.Texts("stop"), fields.Flag("stream"), Usage(fields),
             isChat ? fields.Flag("logprobs") : fields.Integer("logprobs", 0, 0) is not null);
         if (request.StopTexts.Count > MaxStops || request.StopTexts.Any(s => s.Length == 0)) throw ApiException.Invalid($"stop: expected at most {MaxStops} strings that are not empty", "stop");
@@ -37,6 +38,9 @@ internal sealed record CompletionRequest(
         fields.Finish();
         return request;
     }
+
+    /// <summary>Who gives no seed wants another answer each time.</summary>
+    private static long UnseededRequest() => BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
 
     private static bool Usage(RequestFields fields)
     {
