@@ -20,7 +20,7 @@ internal static class AdaptersCommand
     private static Command List(Workbench bench)
     {
         var owner = Owner();
-        return With(bench, new Command("list", "An owner's policies and where their pointers stand") { owner }, (parse, registry) =>
+        return RegistryOptions.On(bench, new Command("list", "An owner's policies and where their pointers stand") { owner }, (parse, registry) =>
         {
             var rows = new List<string[]>();
             foreach (var policy in AllPolicies(registry, parse.GetRequiredValue(owner)))
@@ -33,7 +33,7 @@ internal static class AdaptersCommand
     private static Command Show(Workbench bench)
     {
         var (owner, spec) = (Owner(), Spec());
-        return With(bench, new Command("show", "A revision with all it descends from, and its evaluations") { owner, spec }, (parse, registry) =>
+        return RegistryOptions.On(bench, new Command("show", "A revision with all it descends from, and its evaluations") { owner, spec }, (parse, registry) =>
         {
             var revision = registry.Resolve(parse.GetRequiredValue(owner), parse.GetRequiredValue(spec));
             var provenance = registry.ProvenanceOf(parse.GetRequiredValue(owner), revision.Policy, revision.Number);
@@ -53,7 +53,7 @@ internal static class AdaptersCommand
     private static Command Diff(Workbench bench)
     {
         var (owner, first, second) = (Owner(), Spec("FIRST"), Spec("SECOND"));
-        return With(bench, new Command("diff", "What changed between two revisions: settings, measurements, and how far each module's update moved") { owner, first, second }, (parse, registry) =>
+        return RegistryOptions.On(bench, new Command("diff", "What changed between two revisions: settings, measurements, and how far each module's update moved") { owner, first, second }, (parse, registry) =>
         {
             var before = registry.Resolve(parse.GetRequiredValue(owner), parse.GetRequiredValue(first));
             var after = registry.Resolve(parse.GetRequiredValue(owner), parse.GetRequiredValue(second));
@@ -84,7 +84,7 @@ internal static class AdaptersCommand
         var (owner, policy, folder) = (Owner(), Policy(), new Argument<string>("FOLDER") { Description = "As PEFT saves an adapter: adapter_config.json and adapter_model.safetensors" });
         var name = new Option<string>("--base") { Description = "The base it belongs to, by name or path", Required = true };
         var pointer = new Option<string>("--pointer") { Description = "What then stands for it", DefaultValueFactory = _ => Pointer.Live };
-        return With(bench, new Command("publish", "Upload an adapter as a policy's next revision, and move a pointer to it; a policy that is not there is created") { owner, policy, folder, name, pointer }, (parse, registry) =>
+        return RegistryOptions.On(bench, new Command("publish", "Upload an adapter as a policy's next revision, and move a pointer to it; a policy that is not there is created") { owner, policy, folder, name, pointer }, (parse, registry) =>
         {
             var (who, id) = (parse.GetRequiredValue(owner), parse.GetRequiredValue(policy));
             using var loaded = bench.Bases.Load(parse.GetRequiredValue(name), Precision.Auto, "cpu") as LoadedBase ?? throw new PbenchException("--base: cannot be served");
@@ -103,7 +103,7 @@ internal static class AdaptersCommand
         var (owner, policy) = (Owner(), Policy());
         var to = new Option<int?>("--to") { Description = "The revision; default: where the pointer stood before" };
         var pointer = new Option<string>("--pointer") { Description = "Which", DefaultValueFactory = _ => Pointer.Live };
-        return With(bench, new Command("rollback", "Move a pointer back to an earlier revision") { owner, policy, to, pointer }, (parse, registry) =>
+        return RegistryOptions.On(bench, new Command("rollback", "Move a pointer back to an earlier revision") { owner, policy, to, pointer }, (parse, registry) =>
         {
             var (who, id, what) = (parse.GetRequiredValue(owner), parse.GetRequiredValue(policy), parse.GetRequiredValue(pointer));
             var now = registry.Resolve(who, $"{id}@{what}").Number;
@@ -119,7 +119,7 @@ internal static class AdaptersCommand
     private static Command Verify(Workbench bench)
     {
         var owner = Owner();
-        return With(bench, new Command("verify", "Read every revision's bytes again, hash them, parse them, and replay the audit log against the pointers") { owner }, (parse, registry) =>
+        return RegistryOptions.On(bench, new Command("verify", "Read every revision's bytes again, hash them, parse them, and replay the audit log against the pointers") { owner }, (parse, registry) =>
         {
             var (who, revisions, problems) = (parse.GetRequiredValue(owner), 0, 0);
             foreach (var policy in AllPolicies(registry, who))
@@ -184,17 +184,5 @@ internal static class AdaptersCommand
     private static void Table(Workbench bench, string[] head, IReadOnlyList<string[]> rows)
     {
         foreach (var row in rows.Prepend(head)) bench.Output.WriteLine(string.Join('\t', row));
-    }
-
-    private static Command With(Workbench bench, Command command, Func<ParseResult, IRegistry, int> action)
-    {
-        var options = new RegistryOptions();
-        options.AddTo(command);
-        command.SetAction((parse, _) =>
-        {
-            using var registry = options.Open(parse, bench.Clock);
-            return Task.FromResult(action(parse, registry));
-        });
-        return command;
     }
 }

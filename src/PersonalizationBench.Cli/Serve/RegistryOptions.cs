@@ -1,5 +1,4 @@
 using System.CommandLine;
-using PersonalizationBench.Core;
 using PersonalizationBench.Serving;
 
 namespace PersonalizationBench.Cli.Serve;
@@ -17,12 +16,19 @@ internal sealed class RegistryOptions
         command.Add(Blobs);
     }
 
-    public IRegistry Open(ParseResult parse, TimeProvider clock)
+    public IRegistry Open(ParseResult parse, TimeProvider clock) =>
+        RegistryDatabase.Open(parse.GetRequiredValue(Registry), new FolderBlobs(parse.GetRequiredValue(Blobs), clock), clock);
+
+    /// <summary>A command that works on the registry and ends with the exit code that <paramref name="action"/> returns.</summary>
+    public static Command On(Workbench bench, Command command, Func<ParseResult, IRegistry, int> action)
     {
-        var registry = parse.GetRequiredValue(Registry);
-        // A file's folder is made; PostgreSQL is there already.
-        if (!registry.Contains("://", StringComparison.Ordinal) && !registry.Contains('=', StringComparison.Ordinal) && Path.GetDirectoryName(Path.GetFullPath(registry)) is { } folder)
-            Directory.CreateDirectory(folder);
-        return RegistryDatabase.Open(registry, new FolderBlobs(parse.GetRequiredValue(Blobs), clock), clock);
+        var options = new RegistryOptions();
+        options.AddTo(command);
+        command.SetAction((parse, _) =>
+        {
+            using var registry = options.Open(parse, bench.Clock);
+            return Task.FromResult(action(parse, registry));
+        });
+        return command;
     }
 }

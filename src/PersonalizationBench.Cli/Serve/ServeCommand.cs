@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
+using PersonalizationBench.Models.Tokenizers.ChatTemplates;
 using PersonalizationBench.Serving;
 
 namespace PersonalizationBench.Cli.Serve;
@@ -82,7 +83,7 @@ internal sealed class RunningServer : IDisposable
         var adapters = new AdapterCache(new RegistryAdapterSource(registry.Blobs, model.Layout, loaded.Info.Digest), memory.AdapterBytes, bench.Clock);
         var engine = new ServingEngine(model, loaded.Info.Digest, adapters, engineOptions, bench.Clock);
         HashSet<int> stops = [loaded.Tokenizer.BeginOfText, loaded.Tokenizer.EndOfText, .. loaded.Info.EndIds];
-        return new ServerParts(loaded.Info, loaded.Config, loaded.Tokenizer, stops, loaded.ChatTemplate(), engine, adapters, registry, bench.Clock);
+        return new ServerParts(loaded.Info, loaded.Config, loaded.Tokenizer, stops, new Lazy<ChatTemplate?>(loaded.ChatTemplate), engine, adapters, registry, bench.Clock);
     }
 
     public void Dispose()

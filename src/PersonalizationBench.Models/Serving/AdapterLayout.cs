@@ -42,9 +42,8 @@ public sealed class AdapterLayout
 
     internal int ElementBytes => IsBFloat16 ? 2 : 4;
 
-    /// <summary>Bytes of an adapter of this rank in these projections; null: in all.</summary>
-    public long BytesOf(int rank, IReadOnlyList<string>? modules = null) =>
-        _siteOf.Where(s => modules is null || modules.Contains(s.Key[(s.Key.LastIndexOf('.') + 1)..])).Sum(s => Aligned(ElementsOfA(_sites[s.Value], rank)) + Aligned(ElementsOfB(_sites[s.Value], rank))) * ElementBytes;
+    /// <summary>Bytes of an adapter of this rank in all projections.</summary>
+    public long BytesOf(int rank) => _sites.Sum(s => Aligned(ElementsOfA(s, rank)) + Aligned(ElementsOfB(s, rank))) * ElementBytes;
 
     /// <summary>Rounds the factors to the products' type and puts them one after another.</summary>
     /// <param name="source">What errors call the adapter.</param>

@@ -42,9 +42,6 @@ public sealed unsafe class PagedModel : IDisposable
 
     public PagedOptions Options { get; }
 
-    /// <summary>Bytes of all keys and values.</summary>
-    public long PageBytes => _model.PageBytes;
-
     /// <summary>Bytes that a page takes.</summary>
     public static long BytesOfPage(LoadedBase loaded) => PageTokens * KvCache.BytesPerToken(loaded.Config, loaded.Weights.ComputeType);
 

@@ -30,6 +30,7 @@ public enum Tier
     Storage,
 }
 
+/// <param name="LogProbability">NaN where it was not asked for.</param>
 public readonly record struct GeneratedToken(int Id, float LogProbability);
 
 /// <summary>How a request ended.</summary>

@@ -30,12 +30,6 @@ public sealed class PagePool
     /// <summary>Pages that a new sequence may have.</summary>
     public int Available => _free.Count + _idle.Count;
 
-    /// <summary>Pages kept for prompts to come.</summary>
-    public int Cached => _idle.Count;
-
-    /// <summary>Tokens that were found in kept pages instead of being computed.</summary>
-    public long HitTokens { get; private set; }
-
     public static int PagesFor(int tokens) => (tokens + PageTokens - 1) / PageTokens;
 
     /// <summary>Pages for a sequence of at most <paramref name="longest"/> tokens; null where there are not so many.</summary>
@@ -60,7 +54,6 @@ public sealed class PagePool
         var pages = new int[found.Count + missing];
         found.CopyTo(pages);
         for (var i = found.Count; i < pages.Length; i++) pages[i] = New();
-        HitTokens += found.Count * PageTokens;
         return new PageLease(pages, found.Count, found.Count == 0 ? start : _keys[found[^1]]!.Value);
     }
 

@@ -6,14 +6,15 @@ namespace PersonalizationBench.Serving;
 /// <param name="Temperature">0: the likeliest.</param>
 /// <param name="TopP">The smallest set of likeliest tokens that together have this probability (Holtzman et al., 2020, arXiv:1904.09751).</param>
 /// <param name="Seed">Of this request's own random numbers.</param>
-public sealed record Sampling(double Temperature = 0, double TopP = 1, long Seed = 0);
+/// <param name="LogProbabilities">Each token's own is wanted: an exponential of every logit.</param>
+public sealed record Sampling(double Temperature = 0, double TopP = 1, long Seed = 0, bool LogProbabilities = false);
 
 /// <summary>Chooses one request's tokens.</summary>
 internal sealed class Sampler(Sampling sampling)
 {
     private readonly DeterministicRandom _random = new(sampling.Seed);
 
-    /// <returns>The token and its log-probability at temperature 1; -1 where a logit is not a number.</returns>
+    /// <returns>The token and, where wanted, its log-probability at temperature 1; -1 where a logit is not a number.</returns>
     public (int Token, float LogProbability) Choose(ReadOnlySpan<float> logits)
     {
         var best = 0;
@@ -21,9 +22,10 @@ internal sealed class Sampler(Sampling sampling)
             if (float.IsNaN(logit)) return (-1, float.NaN);
         for (var i = 1; i < logits.Length; i++)
             if (logits[i] > logits[best]) best = i;
+        var token = sampling.Temperature > 0 ? Draw(logits, logits[best]) : best;
+        if (!sampling.LogProbabilities) return (token, float.NaN);
         var sum = 0.0;
         foreach (var logit in logits) sum += Math.Exp(logit - logits[best]);
-        var token = sampling.Temperature > 0 ? Draw(logits, logits[best]) : best;
         return (token, (float)(logits[token] - logits[best] - Math.Log(sum)));
     }
 

@@ -62,12 +62,15 @@ public sealed class ServingEngine : IDisposable
             Interlocked.Decrement(ref _submitted);
             throw new QueueFullException(_options.MaxWaiting);
         }
-        ObjectDisposedException.ThrowIf(_stops, this);
         var tier = request.Adapter is null ? Tier.Base : _adapters.IsLoaded(request.Adapter) ? Tier.Memory : Tier.Storage;
         var lease = request.Adapter is null ? null : _adapters.Acquire(request.Adapter);
         var answer = new EngineAnswer(a => Post(() => Cancel(a)));
         var sequence = new RunningSequence(request, answer, lease, PageKey.Start(_baseDigest, request.Adapter), longest, _clock.GetTimestamp()) { Tier = tier };
-        Post(() => Enqueue(sequence));
+        if (!Post(() => Enqueue(sequence)))
+        {
+            lease?.Dispose();
+            throw new ObjectDisposedException(nameof(ServingEngine));
+        }
         if (lease is { Image.IsCompleted: false }) lease.Image.ContinueWith(_ => Post(() => { }), TaskScheduler.Default);
         return answer;
     }
@@ -89,12 +92,15 @@ public sealed class ServingEngine : IDisposable
         _model.Dispose();
     }
 
-    private void Post(Action command)
+    /// <returns>False where the engine has stopped: nobody will do it.</returns>
+    private bool Post(Action command)
     {
-        _commands.Enqueue(command);
         lock (_commands)
         {
-            if (!_stops) _wake.Set();
+            if (_stops) return false;
+            _commands.Enqueue(command);
+            _wake.Set();
+            return true;
         }
     }
 

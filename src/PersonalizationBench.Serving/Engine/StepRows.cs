@@ -7,7 +7,6 @@ namespace PersonalizationBench.Serving;
 internal sealed class StepRows(PagedModel model)
 {
     private readonly List<int> _ids = [], _positions = [], _sequences = [], _slots = [], _tables = [], _wantedRows = [];
-    private readonly int _tableWidth = PagePool.PagesFor(model.Config.ContextLength);
     private float[] _logits = [];
 
     public int Count => _ids.Count;
@@ -37,8 +36,6 @@ internal sealed class StepRows(PagedModel model)
             _sequences.Add(line);
             _slots.Add(sequence.Slot);
         }
-        var pages = sequence.Pages!.Pages;
-        for (var i = 0; i < _tableWidth; i++) _tables.Add(i < pages.Length ? pages[i] : 0);
         if (sequence.Done + count < sequence.Tokens.Count) return;
         _wantedRows.Add(_ids.Count - 1);
         Wanted.Add(sequence);
@@ -46,11 +43,19 @@ internal sealed class StepRows(PagedModel model)
 
     public void Step()
     {
+        // As wide as the longest of these sequences may become, not as the context.
+        var width = Taken.Max(t => t.Sequence.Pages!.Pages.Length);
+        foreach (var (sequence, _) in Taken)
+        {
+            var pages = sequence.Pages!.Pages;
+            _tables.AddRange(pages);
+            for (var i = pages.Length; i < width; i++) _tables.Add(0);
+        }
         var needed = Wanted.Count * model.Config.VocabularySize;
         if (_logits.Length < needed) _logits = new float[needed];
         model.Step(
             CollectionsMarshal.AsSpan(_ids), CollectionsMarshal.AsSpan(_positions), CollectionsMarshal.AsSpan(_sequences), CollectionsMarshal.AsSpan(_slots),
-            CollectionsMarshal.AsSpan(_tables), _tableWidth, CollectionsMarshal.AsSpan(_wantedRows), _logits);
+            CollectionsMarshal.AsSpan(_tables), width, CollectionsMarshal.AsSpan(_wantedRows), _logits);
     }
 
     /// <summary>Of the sequence at this place of <see cref="Wanted"/>.</summary>

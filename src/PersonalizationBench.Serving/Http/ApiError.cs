@@ -33,6 +33,8 @@ public sealed class ApiException(int status, string code, string message, string
         PbenchException p => Invalid(p.Message),
         QueueFullException q => new ApiException(StatusCodes.Status503ServiceUnavailable, "overloaded", q.Message),
         BadHttpRequestException b => new ApiException(b.StatusCode, "invalid_request", b.Message),
+        // Of a form that breaks off, or has more than it may.
+        InvalidDataException i => Invalid(i.Message),
         System.Text.Json.JsonException j => Invalid($"the body is not JSON: {j.Message}"),
         _ => null,
     };

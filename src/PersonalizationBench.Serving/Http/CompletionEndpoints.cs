@@ -161,7 +161,7 @@ internal sealed class CompletionEndpoints(ServerParts parts, ServerOptions optio
     {
         if (request.IsChat)
         {
-            object? log = request.LogProbabilities ? new { content = tokens.Select(t => new { token = parts.Tokenizer.Decode([t.Id]), logprob = t.LogProbability, top_logprobs = Array.Empty<object>() }) } : null;
+            object? log = request.Sampling.LogProbabilities ? new { content = tokens.Select(t => new { token = parts.Tokenizer.Decode([t.Id]), logprob = t.LogProbability, top_logprobs = Array.Empty<object>() }) } : null;
             return isDelta
                 ? new { index, delta = new { content = text }, logprobs = log, finish_reason = reason }
                 : new { index, message = new { role = "assistant", content = text, refusal = (string?)null }, logprobs = log, finish_reason = reason };
@@ -170,7 +170,7 @@ internal sealed class CompletionEndpoints(ServerParts parts, ServerOptions optio
         {
             index,
             text,
-            logprobs = request.LogProbabilities ? new { tokens = tokens.Select(t => parts.Tokenizer.Decode([t.Id])), token_logprobs = tokens.Select(t => t.LogProbability) } : null,
+            logprobs = request.Sampling.LogProbabilities ? new { tokens = tokens.Select(t => parts.Tokenizer.Decode([t.Id])), token_logprobs = tokens.Select(t => t.LogProbability) } : null,
             finish_reason = reason,
         };
     }

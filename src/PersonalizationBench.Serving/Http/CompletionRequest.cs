@@ -8,9 +8,8 @@ namespace PersonalizationBench.Serving;
 /// <summary>What <c>/v1/completions</c> and <c>/v1/chat/completions</c> have in common, checked.</summary>
 /// <param name="Model">The base's name, or a policy with or without revision or pointer.</param>
 /// <param name="StopTexts">End an answer and are no part of it.</param>
-/// <param name="LogProbabilities">Each token's own is wanted.</param>
 internal sealed record CompletionRequest(
-    string Model, IReadOnlyList<int[]> Prompts, bool IsChat, int MaxTokens, Sampling Sampling, IReadOnlyList<string> StopTexts, bool IsStream, bool IncludesUsage, bool LogProbabilities)
+    string Model, IReadOnlyList<int[]> Prompts, bool IsChat, int MaxTokens, Sampling Sampling, IReadOnlyList<string> StopTexts, bool IsStream, bool IncludesUsage)
 {
     private const int DefaultTokens = 16, MaxStops = 4;
 
@@ -24,9 +23,9 @@ internal sealed record CompletionRequest(
         if (isChat) tokens = fields.Integer("max_completion_tokens", 1, int.MaxValue) ?? tokens;
         var request = new CompletionRequest(
             model, prompts, isChat, (int)(tokens ?? (isChat ? Math.Max(1, context - prompts[0].Length) : DefaultTokens)),
-            new Sampling(fields.Number("temperature", 0, 2) ?? 1, fields.Number("top_p", 0, 1) ?? 1, fields.Integer("seed", long.MinValue, long.MaxValue) ?? UnseededRequest()),
-            fields.Texts("stop"), fields.Flag("stream"), Usage(fields),
-            isChat ? fields.Flag("logprobs") : fields.Integer("logprobs", 0, 0) is not null);
+            new Sampling(fields.Number("temperature", 0, 2) ?? 1, fields.Number("top_p", 0, 1) ?? 1, fields.Integer("seed", long.MinValue, long.MaxValue) ?? UnseededRequest(),
+                isChat ? fields.Flag("logprobs") : fields.Integer("logprobs", 0, 0) is not null),
+            fields.Texts("stop"), fields.Flag("stream"), Usage(fields));
         if (request.StopTexts.Count > MaxStops || request.StopTexts.Any(s => s.Length == 0)) throw ApiException.Invalid($"stop: expected at most {MaxStops} strings that are not empty", "stop");
         fields.OnlyDefault("n", v => v.ValueKind == JsonValueKind.Number && v.GetDouble() == 1);
         fields.OnlyDefault("best_of", v => v.ValueKind == JsonValueKind.Number && v.GetDouble() == 1);
@@ -72,7 +71,7 @@ internal sealed record CompletionRequest(
     private static int[] Chat(RequestFields fields, ServerParts parts)
     {
         if (fields.Take("messages") is not { ValueKind: JsonValueKind.Array } messages || messages.GetArrayLength() == 0) throw ApiException.Invalid("messages: expected an array with at least one message", "messages");
-        var template = parts.ChatTemplate ?? throw ApiException.Invalid($"base '{parts.Base.Name}' has no chat template; use /v1/completions");
+        var template = parts.ChatTemplate.Value ?? throw ApiException.Invalid($"base '{parts.Base.Name}' has no chat template; use /v1/completions");
         var text = template.Render([.. messages.EnumerateArray().Select(Message)], addGenerationPrompt: true, parts.Clock);
         // The template has written the special tokens itself.
         return parts.Tokenizer.Encode(text);

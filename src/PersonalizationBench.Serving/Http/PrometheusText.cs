@@ -24,6 +24,7 @@ internal static class PrometheusText
         Head("pbench_requests_total", "counter", "Requests that ended, by reason.");
         foreach (var (reason, count) in engine.Ended) Line("pbench_requests_total", $"reason=\"{Name(reason)}\"", count.Value);
         Histogram("pbench_step_seconds", "Time of a step.", [("", engine.StepTime)]);
+        Histogram("pbench_adapter_load_seconds", "Reading, verifying and packing an adapter.", [("", adapters.LoadTime)]);
         Histogram("pbench_slot_load_seconds", "Copy of an adapter into its slot.", [("", engine.SlotLoadTime)]);
         Histogram("pbench_first_token_seconds", "From submission to the first token, by where the adapter was.", engine.FirstToken.Select(t => ($"tier=\"{Name(t.Key)}\"", t.Value)));
         return text.ToString();

@@ -7,9 +7,9 @@ namespace PersonalizationBench.Serving;
 /// <summary>What the endpoints work with.</summary>
 /// <param name="Config">Of the base.</param>
 /// <param name="Stops">Tokens that end an answer.</param>
-/// <param name="ChatTemplate">Null where the base has none.</param>
+/// <param name="ChatTemplate">Read when first asked for; null where the base has none.</param>
 public sealed record ServerParts(
-    BaseInfo Base, DecoderConfig Config, ITokenizer Tokenizer, IReadOnlySet<int> Stops, ChatTemplate? ChatTemplate,
+    BaseInfo Base, DecoderConfig Config, ITokenizer Tokenizer, IReadOnlySet<int> Stops, Lazy<ChatTemplate?> ChatTemplate,
     ServingEngine Engine, AdapterCache Adapters, IRegistry Registry, TimeProvider Clock);
 
 /// <summary>Adapters from the registry's blobs: the buffer that was hashed is the one that is parsed and packed.</summary>

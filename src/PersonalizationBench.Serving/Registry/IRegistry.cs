@@ -35,7 +35,7 @@ public interface IRegistry : IDisposable
     /// <summary>By ascending number, those above <paramref name="after"/>.</summary>
     IReadOnlyList<Revision> Revisions(string owner, string policy, int after = 0, int limit = 100);
 
-    /// <summary>What <c>policy</c>, <c>policy@7</c> or <c>policy@pointer</c> stands for now.</summary>
+    /// <summary>The revision that <c>policy</c>, <c>policy@7</c> or <c>policy@pointer</c> means at this moment.</summary>
     Revision Resolve(string owner, string spec);
 
     /// <summary>A revision with all it descends from.</summary>

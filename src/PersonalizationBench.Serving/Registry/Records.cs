@@ -38,7 +38,7 @@ public sealed record NewRevision(string Digest, string Code)
 /// <param name="Details">A JSON object; null where there is nothing more to say.</param>
 public sealed record Evaluation(string Policy, int Revision, string Name, double Value, string? Details, DateTimeOffset At);
 
-/// <summary>A name that requests use, and the revision it stands for now.</summary>
+/// <summary>A name that requests use, and the revision that it means at this moment.</summary>
 public sealed record Pointer(string Policy, string Name, int Revision)
 {
     /// <summary>What a request means that names neither revision nor pointer.</summary>

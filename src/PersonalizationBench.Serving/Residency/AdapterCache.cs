@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using PersonalizationBench.Models;
 
 namespace PersonalizationBench.Serving;
@@ -41,8 +40,8 @@ public sealed class AdapterCache(IAdapterSource source, long capacityBytes, Time
     /// <summary>Times that an adapter was asked for and was there, or on its way.</summary>
     public long Hits { get; private set; }
 
-    /// <summary>How long each finished load took; the newest last, at most a thousand.</summary>
-    public ConcurrentQueue<TimeSpan> LoadTimes { get; } = [];
+    /// <summary>Reading, verifying and packing.</summary>
+    public LatencyHistogram LoadTime { get; } = new();
 
     /// <summary>The adapter, in use until the lease is disposed. Begins to load at once where it is not there.</summary>
     public AdapterLease Acquire(string digest)
@@ -73,21 +72,11 @@ public sealed class AdapterCache(IAdapterSource source, long capacityBytes, Time
         lock (_lock) return _entries.TryGetValue(digest, out var entry) && entry.Image.IsCompletedSuccessfully;
     }
 
-    /// <summary>Forgets an adapter that nobody uses.</summary>
-    public void Evict(string digest)
-    {
-        lock (_lock)
-        {
-            if (_entries.TryGetValue(digest, out var entry) && entry.Users == 0) Remove(entry);
-        }
-    }
-
     private AdapterImage Load(Entry entry)
     {
         var started = clock.GetTimestamp();
         var image = source.Load(entry.Digest);
-        LoadTimes.Enqueue(clock.GetElapsedTime(started));
-        while (LoadTimes.Count > 1000) LoadTimes.TryDequeue(out _);
+        LoadTime.Add(clock.GetElapsedTime(started));
         lock (_lock)
         {
             // Whoever wanted it may have gone, and room been made since.

@@ -74,9 +74,6 @@ public sealed class ServingLlama : IDisposable
 
     private ServingLlama(nint handle, LlamaShape shape, int pages, int sites) => (_handle, _shape, _pages, _sites) = (handle, shape, pages, sites);
 
-    /// <summary>Bytes of all pages.</summary>
-    public long PageBytes { get; private init; }
-
     /// <param name="tensors">the embedding [V, d]; of each layer attention norm [d], query key value [d + 2 kv, d], output [d, d], mlp norm
     /// [d], gate up [2 f, d], down [d, f]; the final norm [d], the head [V, d]; cosine and sine [context, width / 2], f32. Copied.</param>
     /// <param name="pages">of keys and values, all allocated at once</param>
@@ -100,7 +97,7 @@ public sealed class ServingLlama : IDisposable
             fixed (long* at = handles, of = places)
                 Bridge.Check(Bridge.pb_serving_create(at, numbers, shape.Epsilon, bfloat16 ? 1 : 0, of, sites.Count, &result), nameof(ServingLlama));
             GC.KeepAlive(tensors);
-            return result == 0 ? null : new ServingLlama((nint)result, shape, pages, sites.Count) { PageBytes = Bridge.pb_serving_bytes((nint)result) };
+            return result == 0 ? null : new ServingLlama((nint)result, shape, pages, sites.Count);
         }
 #else
         return null;

@@ -93,7 +93,6 @@ internal static unsafe partial class Bridge
     [LibraryImport(Library)]
     internal static partial int pb_serving_create(long* tensors, long* shape, double epsilon, long bf16, long* sites, long count, long* result);
     [LibraryImport(Library)] internal static partial int pb_serving_step(nint model, long* numbers, void** arrays);
-    [LibraryImport(Library)] internal static partial long pb_serving_bytes(nint model);
     [LibraryImport(Library)] internal static partial void pb_serving_free(nint model);
     [LibraryImport(Library)] internal static partial void pb_keep_memory();
     [LibraryImport(Library)] internal static partial void pb_release_memory();

@@ -49,6 +49,4 @@ PB_EXPORT int32_t pb_serving_step(void* model, const int64_t* numbers, void* con
   });
 }
 
-PB_EXPORT int64_t pb_serving_bytes(void* model) { return static_cast<ServingModel*>(model)->bytes(); }
-
 PB_EXPORT void pb_serving_free(void* model) { delete static_cast<ServingModel*>(model); }

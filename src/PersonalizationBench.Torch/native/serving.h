@@ -46,7 +46,6 @@ struct ServingRows {
 struct ServingModel {
   virtual ~ServingModel() = default;
   virtual void step(const ServingRows& rows) = 0;
-  virtual int64_t bytes() const = 0;  // of keys and values
 };
 
 // tensors: embedding; of each layer attention norm, query key value, output, mlp norm, gate up, down; final norm; head; cosine and

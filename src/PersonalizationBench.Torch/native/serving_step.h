@@ -47,8 +47,6 @@ class ServingStep final : public ServingModel {
     for (size_t i = 0; i < sites_.size(); i++) by_product_[sites_[i].layer * kProducts + sites_[i].product].push_back(i);
   }
 
-  int64_t bytes() const override { return s.layers * s.pages * page_step() * static_cast<int64_t>(sizeof(T)); }
-
   void step(const ServingRows& rows) override {
     r_ = &rows;
     int64_t d = s.dimension();

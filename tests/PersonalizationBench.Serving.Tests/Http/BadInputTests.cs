@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using PersonalizationBench.Models.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Serving.Tests;
 
@@ -129,7 +130,7 @@ public sealed class BadInputTests(HttpFixture server) : IClassFixture<HttpFixtur
     public async Task Rates_are_limited_by_key()
     {
         var limited = server.Registry.CreateKey("anna", KeyKind.Inference, "test").Secret;
-        var parts = new ServerParts(server.Tiny.Base.Info, TinyServing.Config, server.Tiny.Base.Tokenizer, new HashSet<int>(), null, server.Engine, server.Cache, server.Registry, TimeProvider.System);
+        var parts = new ServerParts(server.Tiny.Base.Info, TinyServing.Config, server.Tiny.Base.Tokenizer, new HashSet<int>(), new Lazy<ChatTemplate?>(() => null), server.Engine, server.Cache, server.Registry, TimeProvider.System);
         await using var http = Server.Build(parts, server.Options with { RequestsPerSecond = 5 });
         await http.StartAsync();
         using var client = new HttpClient { BaseAddress = new Uri(http.Urls.Single()) };

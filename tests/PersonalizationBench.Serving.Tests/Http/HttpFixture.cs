@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Models.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Serving.Tests;
 
@@ -33,7 +34,7 @@ public sealed class HttpFixture : IAsyncLifetime
         var model = Tiny.Serve(pages: 400, slots: 4);
         Cache = new AdapterCache(new RegistryAdapterSource(Registry.Blobs, model.Layout, Tiny.Base.Info.Digest), 1 << 24, TimeProvider.System);
         Engine = new ServingEngine(model, Tiny.Base.Info.Digest, Cache, new EngineOptions(), TimeProvider.System);
-        var parts = new ServerParts(Tiny.Base.Info, TinyServing.Config, Tiny.Base.Tokenizer, new HashSet<int>(), null, Engine, Cache, Registry, TimeProvider.System);
+        var parts = new ServerParts(Tiny.Base.Info, TinyServing.Config, Tiny.Base.Tokenizer, new HashSet<int>(), new Lazy<ChatTemplate?>(() => null), Engine, Cache, Registry, TimeProvider.System);
         _http = Server.Build(parts, Options);
         await _http.StartAsync();
         Address = new Uri(_http.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
