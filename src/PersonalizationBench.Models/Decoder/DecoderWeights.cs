@@ -180,6 +180,8 @@ public sealed class DecoderWeights : IDisposable
         return new DecoderParameters(config, (name, _) => WeightNames.StaysFloat32(name) ? byName[name] : byName[name].to(type));
     }
 
+    private static readonly string[] s_mixerProjections = ["in_proj.weight", "out_proj.weight", "x_proj.weight"];
+
     private static float[] Draw(DecoderConfig config, string name, long seed)
     {
         var shape = config.ShapeOf(name);
@@ -195,9 +197,15 @@ public sealed class DecoderWeights : IDisposable
             case "bias" when name.EndsWith("dt_proj.bias", StringComparison.Ordinal): Fill(_ => InverseSoftplus(Math.Exp(Math.Log(1e-3) + random.NextDouble() * Math.Log(100)))); break;
             case "bias": break;
             case "weight" when name.EndsWith("conv1d.weight", StringComparison.Ordinal) || name.EndsWith("dt_proj.weight", StringComparison.Ordinal): Fill(_ => (2 * random.NextDouble() - 1) / Math.Sqrt(shape[1])); break;
+            // PyTorch's own for a linear layer, which the authors of both keep: B and C from normal draws of 0.02 are so small in a narrow
+            // model that all begins with D x alone, and copying is not learnt for a long time.
+            case "weight" when config.Recurrent is not null && s_mixerProjections.Any(end => name.EndsWith(end, StringComparison.Ordinal)):
+                var reach = 1 / Math.Sqrt(shape[1] * (IsResidual(name) ? (double)config.Layers : 1));
+                Fill(_ => (2 * random.NextDouble() - 1) * reach);
+                break;
             default:
                 if (shape.Length == 1) Array.Fill(values, 1f);
-                else Gaussian.Fill(values, IsResidual(name) ? 0.02 / Math.Sqrt((config.Recurrent is null ? 2.0 : 1.0) * config.Layers) : 0.02, random);
+                else Gaussian.Fill(values, IsResidual(name) ? 0.02 / Math.Sqrt(2.0 * config.Layers) : 0.02, random);
                 break;
         }
         return values;

@@ -70,20 +70,34 @@ public sealed class AdapterLayout
         foreach (var projection in projections)
         {
             var at = _siteOf[projection.Module];
-            Write(bytes, places[2 * at], projection.A);
-            Write(bytes, places[2 * at + 1], Turned(projection.B, _sites[at].Width, projection.Rank));
+            Write(bytes, places[2 * at], PackA(projection.A, _sites[at].Input, projection.Rank));
+            Write(bytes, places[2 * at + 1], PackB(projection.B, _sites[at].Width, projection.Rank));
         }
         return new AdapterImage(bytes, ranks, scales, places);
     }
 
-    /// <summary>B [out, r] as the products want it.</summary>
-    private float[] Turned(float[] b, int width, int rank)
+    /// <summary>A [r, in] as the products want it: as it is in f32, else column tiles of at most 16 ranks, each a tile for every 32
+    /// inputs, [pairs of inputs, ranks, 2].</summary>
+    private float[] PackA(float[] a, int input, int rank)
     {
-        var turned = new float[ElementsOf(width, rank)];
+        if (!IsBFloat16) return a;
+        var (ranks, inputs) = (ServingLlama.PaddedRank(rank), Padded(input, 32));
+        var (columns, packed) = (Math.Min(ranks, 16), new float[ranks * inputs]);
+        for (var k = 0; k < rank; k++)
+            for (var i = 0; i < input; i++)
+                packed[k / columns * columns * inputs + (i / 2 * columns + k % columns) * 2 + i % 2] = a[k * input + i];
+        return packed;
+    }
+
+    /// <summary>B [out, r] as the products want it: [r, out] in f32, else for every 16 outputs [pairs of ranks, outputs, 2].</summary>
+    private float[] PackB(float[] b, int width, int rank)
+    {
+        var ranks = IsBFloat16 ? ServingLlama.PaddedRank(rank) : rank;
+        var packed = new float[ranks * (IsBFloat16 ? Padded(width, 16) : width)];
         for (var row = 0; row < width; row++)
             for (var k = 0; k < rank; k++)
-                turned[IsBFloat16 ? (k / 2 * width + row) * 2 + k % 2 : k * width + row] = b[row * rank + k];
-        return turned;
+                packed[IsBFloat16 ? row / 16 * 16 * ranks + (k / 2 * 16 + row % 16) * 2 + k % 2 : k * width + row] = b[row * rank + k];
+        return packed;
     }
 
     private void Write(byte[] bytes, long place, float[] values)
@@ -95,11 +109,11 @@ public sealed class AdapterLayout
 
     private long Aligned(long elements) => (elements * ElementBytes + AlignmentBytes - 1) / AlignmentBytes * AlignmentBytes / ElementBytes;
 
-    private static long ElementsOfA(ServingSite site, int rank) => (long)rank * site.Input;
+    private long ElementsOfA(ServingSite site, int rank) => IsBFloat16 ? (long)ServingLlama.PaddedRank(rank) * Padded(site.Input, 32) : (long)rank * site.Input;
 
-    private long ElementsOfB(ServingSite site, int rank) => ElementsOf(site.Width, rank);
+    private long ElementsOfB(ServingSite site, int rank) => IsBFloat16 ? (long)ServingLlama.PaddedRank(rank) * Padded(site.Width, 16) : (long)rank * site.Width;
 
-    private int ElementsOf(int width, int rank) => (IsBFloat16 ? (rank + 1) / 2 * 2 : rank) * width;
+    private static int Padded(int value, int to) => (value + to - 1) / to * to;
 
     private static PbenchException NotFinite(string source, string module, string factor, int at) =>
         new(FormattableString.Invariant($"{source}: module '{module}': {factor}: value {at} is not finite"));

@@ -41,8 +41,10 @@ public readonly ref struct ServingRows
     /// <summary>[slots, sites]; 0: the site is as in the base.</summary>
     public required ReadOnlySpan<int> Ranks { get; init; }
 
-    /// <summary>[slots, sites, 2]: elements from a slot's start to A, [r, in], and to B: [⌈r / 2⌉][width][2], neighbouring ranks side by side
-    /// and zero beyond the last, where products are bf16; else [r][width].</summary>
+    /// <summary>[slots, sites, 2]: elements from a slot's start to A and to B. Where products are f32 these are [r, in] and [r, width].
+    /// Else they are tiles, r rounded up by <see cref="ServingLlama.PaddedRank"/>, in to 32 and width to 16, with zeros:
+    /// A [r / n, in / 32, 16, n, 2] with n = min(r, 16), the last index the parity of the input; B [width / 16, r / 2, 16, 2], the
+    /// last index the parity of the rank.</summary>
     public required ReadOnlySpan<long> Places { get; init; }
 
     /// <summary>[slots, sites]: alpha / r, or what stands for it.</summary>
@@ -67,6 +69,9 @@ public sealed class ServingLlama : IDisposable
 
     /// <summary>The highest rank of an adapter.</summary>
     public const int MaxRank = 256;
+
+    /// <summary>What a rank is rounded up to where products are bf16: to 16 to an even number, above to whole tiles of 32.</summary>
+    public static int PaddedRank(int rank) => rank <= 16 ? (rank + 1) / 2 * 2 : (rank + 31) / 32 * 32;
 
     private readonly LlamaShape _shape;
     private readonly int _pages, _sites;

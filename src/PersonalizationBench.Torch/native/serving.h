@@ -11,6 +11,10 @@ namespace pb {
 // Positions of a page of keys and values.
 constexpr int64_t kPage = 16;
 
+// What the server takes, and to what tiles round it up: ranks to 16 to even numbers, above to whole tiles of 32.
+constexpr int64_t kMaxRank = 256;
+inline int64_t padded_rank(int64_t rank) { return rank <= 16 ? (rank + 1) / 2 * 2 : (rank + 31) / 32 * 32; }
+
 struct ServingShape {
   int64_t layers, heads, groups, width, hidden, vocabulary, context, pages;
   float epsilon;
@@ -35,8 +39,8 @@ struct ServingRows {
   const void* adapters;       // of each slot `slot_step` elements
   int64_t slot_step;
   const int32_t* ranks;       // [slots, sites]; 0: the site is as in the base
-  const int64_t* places;      // [slots, sites, 2]: elements from a slot's start to A [r, in] and to B, [r / 2][width][2] where products
-                              // are bf16, else [r][width]
+  const int64_t* places;      // [slots, sites, 2]: elements from a slot's start to A and to B; where products are f32 [r, in] and
+                              // [r, width], else as tiles take them (TileMode::Updates::add)
   const float* scales;        // [slots, sites]
   const int32_t* wanted;      // rows whose logits are wanted
   int64_t wanted_count;

@@ -120,9 +120,16 @@ struct LaneMode {
 
   static void clear(float*, int64_t, int64_t) {}
   static void product(const float* x, int64_t rows, const LaneMatrix& w, float* y) { lane_product(x, rows, w, y); }
-  static void low_rank(const float* x, int64_t in, const float* a, const float* b, int64_t rank, float scale, int64_t width, float* y) {
-    lane_low_rank(x, in, a, b, rank, scale, width, y);
-  }
+
+  static constexpr int64_t kTogether = 64;
+
+  struct Updates {
+    explicit Updates(int64_t) {}
+    void add(const float* x, int64_t rows, int64_t in, const float* a, const float* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
+      for (int64_t i = 0; i < rows; i++) lane_low_rank(x + i * in, in, a, b, rank, scale, width, y + i * step);
+    }
+  };
+
   static void norm(const float* x, const float* w, int64_t d, int64_t, float epsilon, float* y) { lane_norm(x, w, d, epsilon, y); }
   static void rotate(float* x, const float* cosine, const float* sine, int64_t half) { lane_rotate(x, cosine, sine, half); }
   static void narrow_row(const float* x, int64_t n, float* y) { std::memcpy(y, x, n * sizeof(float)); }

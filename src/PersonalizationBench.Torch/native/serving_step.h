@@ -2,6 +2,9 @@
 // was cut into steps: every sum runs over the row's own operands in one order. Included by serving_tiles.cpp and serving_lanes.cpp.
 #pragma once
 
+#include <algorithm>
+#include <numeric>
+
 #include "serving.h"
 #include "workspace.h"
 
@@ -10,7 +13,8 @@ namespace pb {
 // M has, for its element type T and its Matrix:
 //   Guard                                        what a thread needs while it multiplies rows, made of their number
 //   product(x, rows, matrix, y)                  y [rows, out] = x [rows, in] W^T, f32; widths padded as the matrix is
-//   low_rank(x, in, a, b, rank, scale, width, y) y += scale B A x of one row
+//   Updates(guard).add(x, rows, in, a, b, rank, scale, width, y, step)   y += scale B A x of at most kTogether rows with one adapter;
+//                                                x `in`, y `step` elements from row to row
 //   norm(x, w, d, padded, epsilon, y), rotate(x, cosine, sine, half), narrow_row(x, n, y), add(x, n, y), swiglu(both, f, padded, y)
 //   store(k, v, width, place, page)              one head's key and value into a page [K | V]
 //   attend(q, width, position, table, pages, page_step, scores, y)   pages: of this layer and key head
@@ -57,15 +61,21 @@ class ServingStep final : public ServingModel {
     for (int64_t i = 0; i < rows.count; i++) {
       for (int64_t c = 0; c < d; c++) x_[i * d + c] = widen(embedding[rows.ids[i] * d + c]);
     }
-    std::vector<int32_t> all(rows.count);
-    for (int64_t i = 0; i < rows.count; i++) all[i] = static_cast<int32_t>(i);
-    std::vector<int32_t> wanted(rows.wanted, rows.wanted + rows.wanted_count);
+    // Rows of one adapter side by side: they share a product.
+    auto by_slot = [&](std::vector<int32_t>& of, const auto& row) {
+      std::iota(of.begin(), of.end(), 0);
+      std::stable_sort(of.begin(), of.end(), [&](int32_t a, int32_t b) { return rows.slots[row(a)] < rows.slots[row(b)]; });
+    };
+    std::vector<int32_t> all(rows.count), places(rows.wanted_count), wanted(rows.wanted_count);
+    by_slot(all, [](int32_t i) { return i; });
+    by_slot(places, [&](int32_t i) { return rows.wanted[i]; });
+    for (int64_t i = 0; i < rows.wanted_count; i++) wanted[i] = rows.wanted[places[i]];
     for (int64_t layer = 0; layer < s.layers; layer++) {
       shared(all, [&](const int32_t* own, int64_t count) { project_in(layer, own, count); });
       // Beyond the last layer's keys and values nobody asks for the other rows.
       shared(layer + 1 < s.layers ? all : wanted, [&](const int32_t* own, int64_t count) { mix(layer, own, count); });
     }
-    shared(wanted, [&](const int32_t* own, int64_t count) { head(own, count, rows.logits + (own - wanted.data()) * s.vocabulary); });
+    shared(wanted, [&](const int32_t* own, int64_t count) { head(own, count, places.data() + (own - wanted.data())); });
   }
 
  private:
@@ -118,15 +128,18 @@ class ServingStep final : public ServingModel {
   void product(int64_t layer, int which, const int32_t* rows, int64_t count, const T* x, float* y) {
     const Matrix& w = layers_[layer].products[which];
     M::product(x, count, w, y);
-    for (int64_t i = 0; i < count; i++) {
+    typename M::Updates updates(count);
+    for (int64_t i = 0, next; i < count; i = next) {
       int32_t slot = r_->slots[rows[i]];
+      for (next = i + 1; next < count && next - i < M::kTogether && r_->slots[rows[next]] == slot;) next++;
       if (slot < 0) continue;
       const T* adapter = static_cast<const T*>(r_->adapters) + slot * r_->slot_step;
       for (size_t at : by_product_[layer * kProducts + which]) {
         int64_t entry = slot * static_cast<int64_t>(sites_.size()) + static_cast<int64_t>(at), rank = r_->ranks[entry];
         const ServingSite& site = sites_[at];
         const int64_t* place = r_->places + 2 * entry;
-        if (rank) M::low_rank(x + i * w.in, site.in, adapter + place[0], adapter + place[1], rank, r_->scales[entry], site.width, y + i * w.out + site.offset);
+        if (rank == 0) continue;
+        updates.add(x + i * w.in, next - i, w.in, adapter + place[0], adapter + place[1], rank, r_->scales[entry], site.width, y + i * w.out + site.offset, w.out);
       }
     }
   }
@@ -178,13 +191,14 @@ class ServingStep final : public ServingModel {
     for (int64_t i = 0; i < count; i++) M::add(own.y + i * down.out, d, x_ + rows[i] * d);
   }
 
-  void head(const int32_t* rows, int64_t count, float* logits) {
+  // places: of the rows' logits.
+  void head(const int32_t* rows, int64_t count, const int32_t* places) {
     Room& own = room();
     int64_t d = s.dimension();
     for (int64_t i = 0; i < count; i++) M::norm(x_ + rows[i] * d, data<float>(final_norm_), d, head_.in, s.epsilon, own.x + i * head_.in);
     M::clear(own.x, count, head_.in);
     M::product(own.x, count, head_, own.y);
-    for (int64_t i = 0; i < count; i++) std::memcpy(logits + i * s.vocabulary, own.y + i * head_.out, s.vocabulary * sizeof(float));
+    for (int64_t i = 0; i < count; i++) std::memcpy(r_->logits + places[i] * s.vocabulary, own.y + i * head_.out, s.vocabulary * sizeof(float));
   }
 
   T* page_of(int64_t layer, int64_t row, int64_t position) {

@@ -27,18 +27,11 @@ struct TileMode {
   }
 
   PB_AMX static void product(const bf16* x, int64_t rows, const PackedMatrix& w, float* y) {
-    int64_t i = 0;
-    for (; i + 32 <= rows; i += 32) {
-      for (int64_t j = 0; j < w.out; j += 32) {
-        const uint32_t* columns = w.along + j * w.in / 2;
-        multiply<false>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, y + i * w.out + j, w.out);
-      }
-    }
-    for (; i < rows; i += 16) {
-      for (int64_t j = 0; j < w.out; j += 32) {
-        const uint32_t* columns = w.along + j * w.in / 2;
-        multiply_half<false>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, y + i * w.out + j, w.out);
-      }
+    for (int64_t j = 0; j < w.out; j += 32) {
+      const uint32_t* columns = w.along + j * w.in / 2;
+      int64_t i = 0;
+      for (; i + 32 <= rows; i += 32) multiply<false>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, y + i * w.out + j, w.out);
+      for (; i < rows; i += 16) multiply_half<false>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, y + i * w.out + j, w.out);
     }
   }
 
@@ -55,45 +48,92 @@ struct TileMode {
     return both;
   }
 
-  PB_AMX static void low_rank(const bf16* x, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y) {
-    alignas(64) bf16 low[256] = {};
-    for (int64_t k = 0; k < rank; k++) narrow(scale * dot(x, a + k * in, in), &low[k]);
-    int64_t pairs = (rank + 1) / 2;
-    for (int64_t j = 0; j < width; j += 16) {
-      __mmask16 mask = static_cast<__mmask16>(width - j >= 16 ? 0xFFFF : (1 << (width - j)) - 1);
-      __m512 sum = _mm512_maskz_loadu_ps(mask, y + j);
-      for (int64_t k = 0; k < pairs; k++) {
-        __m512i up = _mm512_maskz_loadu_epi32(mask, b + (k * width + j) * 2);
-        __m512bh both;
-        std::memcpy(&both, &up, sizeof both);
-        sum = _mm512_dpbf16_ps(sum, pair(dword(low + 2 * k)), both);
-      }
-      _mm512_mask_storeu_ps(y + j, mask, sum);
-    }
-  }
-
   PB_AMX static uint32_t dword(const bf16* at) {
     uint32_t value;
     std::memcpy(&value, at, sizeof value);
     return value;
   }
 
-  PB_AMX static float dot(const bf16* x, const bf16* y, int64_t n) {
-    __m512 sum = _mm512_setzero_ps(), other = _mm512_setzero_ps();
-    int64_t i = 0;
-    for (; i + 64 <= n; i += 64) {
-      sum = _mm512_dpbf16_ps(sum, half(x + i), half(y + i));
-      other = _mm512_dpbf16_ps(other, half(x + i + 32), half(y + i + 32));
+  static constexpr int64_t kTogether = 16;
+
+  // Low-rank updates through tiles that are as large as the rows and the rank: nothing is read that is not the adapter's.
+  class Updates {
+   public:
+    explicit Updates(int64_t rows) : before_(static_cast<int>(std::min<int64_t>(rows, 16))) {}
+    ~Updates() {
+      if (rows_) Tiles::load(Tiles::products(before_));
     }
-    for (; i + 32 <= n; i += 32) sum = _mm512_dpbf16_ps(sum, half(x + i), half(y + i));
-    alignas(64) float lanes[16];
-    _mm512_store_ps(lanes, _mm512_add_ps(sum, other));
-    float total = 0;
-#pragma omp simd reduction(+ : total)
-    for (int64_t l = 0; l < 16; l++) total += lanes[l];
-    for (; i < n; i++) total += widen(x[i]) * widen(y[i]);
-    return total;
-  }
+    Updates(const Updates&) = delete;
+    Updates& operator=(const Updates&) = delete;
+
+    // A: [r / n][in / 32][16][n][2], n = min(r, 16); B: [width / 16][r / 2][16][2]; r, in and width rounded up with zeros as
+    // serving.h says.
+    PB_AMX void add(const bf16* x, int64_t rows, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
+      rank = padded_rank(rank);
+      configure(rows, rank);
+      alignas(64) float sums[2][16 * kMaxRank];
+      alignas(64) bf16 low[16 * kMaxRank];
+      int64_t n = std::min<int64_t>(rank, 16), steps = in / 32, a_tile = 32 * n;
+      for (int64_t r = 0; r < rank; r += n) {
+        _tile_zero(0);
+        _tile_zero(1);
+        int64_t k = 0;
+        for (; k + 2 <= steps; k += 2, a += 2 * a_tile) {
+          _tile_loadd(4, x + k * 32, in * 2);
+          _tile_loadd(6, a, 4 * n);
+          _tile_dpbf16ps(0, 4, 6);
+          _tile_loadd(4, x + k * 32 + 32, in * 2);
+          _tile_loadd(6, a + a_tile, 4 * n);
+          _tile_dpbf16ps(1, 4, 6);
+        }
+        if (k < steps) {
+          _tile_loadd(4, x + k * 32, in * 2);
+          _tile_loadd(6, a, 4 * n);
+          _tile_dpbf16ps(0, 4, 6);
+          a += a_tile;
+        }
+        _tile_stored(0, sums[0] + r, rank * 4);
+        _tile_stored(1, sums[1] + r, rank * 4);
+      }
+#pragma omp simd
+      for (int64_t i = 0; i < rows * rank; i++) narrow(scale * (sums[0][i] + sums[1][i]), &low[i]);
+      int64_t b_tile = 16 * rank;
+      for (int64_t j = 0; j < width; j += 32, b += 2 * b_tile) {
+        bool both = j + 16 < width;
+        _tile_loadd(2, y + j, step * 4);
+        if (both) _tile_loadd(3, y + j + 16, step * 4);
+        for (int64_t r = 0; r < rank; r += 32) {
+          _tile_loadd(5, low + r, rank * 2);
+          _tile_loadd(7, b + r * 16, 64);
+          _tile_dpbf16ps(2, 5, 7);
+          if (!both) continue;
+          _tile_loadd(7, b + b_tile + r * 16, 64);
+          _tile_dpbf16ps(3, 5, 7);
+        }
+        _tile_stored(2, y + j, step * 4);
+        if (both) _tile_stored(3, y + j + 16, step * 4);
+      }
+    }
+
+   private:
+    // Sums of A (0, 1) and of B (2, 3), rows (4), their low images (5), A (6), B (7).
+    void configure(int64_t rows, int64_t rank) {
+      if (rows == rows_ && rank == rank_) return;
+      rows_ = rows;
+      rank_ = rank;
+      int64_t n = std::min<int64_t>(rank, 16), pairs = std::min<int64_t>(rank / 2, 16);
+      TileConfig config;
+      for (int tile : {0, 1}) config.shape(tile, rows, 4 * n);
+      for (int tile : {2, 3, 4}) config.shape(tile, rows, 64);
+      config.shape(5, rows, 4 * pairs);
+      config.shape(6, 16, 4 * n);
+      config.shape(7, pairs, 64);
+      Tiles::load(config);
+    }
+
+    int before_;
+    int64_t rows_ = 0, rank_ = 0;
+  };
 
   PB_AMX static void norm(const float* x, const float* w, int64_t d, int64_t padded, float epsilon, bf16* y) {
     norm_row(x, w, y, d, epsilon);

@@ -30,28 +30,35 @@ inline bool tiles_granted() {
 }
 
 struct alignas(64) TileConfig {
-  uint8_t palette = 0, start_row = 0, reserved[14] = {};
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
   uint16_t bytes[16] = {};
   uint8_t rows[16] = {};
+
+  void shape(int tile, int64_t of_rows, int64_t of_bytes) {
+    rows[tile] = static_cast<uint8_t>(of_rows);
+    bytes[tile] = static_cast<uint16_t>(of_bytes);
+  }
 };
 
 // Configures this thread's tiles for as long as it lives, then puts back what was there: oneDNN uses them too.
 class Tiles {
  public:
-  // rows: of the left operands (4, 5) and the sums (0 to 3); those of the right ones (6, 7) are always whole.
   explicit Tiles(int rows = 16) {
-    TileConfig config;
-    config.palette = 1;
-    for (int i = 0; i < 8; i++) {
-      config.bytes[i] = 64;
-      config.rows[i] = i < 6 ? rows : 16;
-    }
     __asm__ volatile("{sttilecfg %0|sttilecfg %0}" : "=m"(before_));
-    __asm__ volatile("{ldtilecfg %0|ldtilecfg %0}" : : "m"(config));
+    load(products(rows));
   }
-  ~Tiles() { __asm__ volatile("{ldtilecfg %0|ldtilecfg %0}" : : "m"(before_)); }
+  ~Tiles() { load(before_); }
   Tiles(const Tiles&) = delete;
   Tiles& operator=(const Tiles&) = delete;
+
+  // rows: of the left operands (4, 5) and the sums (0 to 3); those of the right ones (6, 7) are always whole.
+  static TileConfig products(int rows) {
+    TileConfig config;
+    for (int i = 0; i < 8; i++) config.shape(i, i < 6 ? rows : 16, 64);
+    return config;
+  }
+
+  static void load(const TileConfig& config) { __asm__ volatile("{ldtilecfg %0|ldtilecfg %0}" : : "m"(config)); }
 
  private:
   TileConfig before_;

@@ -14,13 +14,16 @@ public sealed class PagedModelTests
     private static readonly DecoderConfig Shape = new(61, 64, 2, 4, 2, 72, 200);
 
     [Theory]
-    [InlineData(Precision.Float32, 1e-4)]
-    [InlineData(Precision.BFloat16, 0.06)]
-    public void Logits_are_those_of_the_operators(Precision precision, double tolerance)
+    [InlineData(Precision.Float32, 1e-4, 5, null)]
+    [InlineData(Precision.BFloat16, 0.06, 5, null)]
+    [InlineData(Precision.BFloat16, 0.06, 16, null)]
+    [InlineData(Precision.BFloat16, 0.06, 20, null)]
+    [InlineData(Precision.BFloat16, 0.06, 40, "o_proj down_proj")]
+    public void Logits_are_those_of_the_operators(Precision precision, double tolerance, int rank, string? modules)
     {
         using var exact = TinyModels.Load(Shape, gain: 3);
         using var loaded = TinyModels.Load(Shape, precision, gain: 3);
-        using var bank = AdapterBankTests.Filled(Shape, Slots, new LoraOptions { Rank = 5, Alpha = 7 });
+        using var bank = AdapterBankTests.Filled(Shape, Slots, Lora(rank, modules));
         using var model = Served(loaded, bank);
         var sequences = Sequences(6, 7);
 
@@ -35,18 +38,19 @@ public sealed class PagedModelTests
     }
 
     [Theory]
-    [InlineData(Precision.Float32, 1)]
-    [InlineData(Precision.Float32, 2)]
-    [InlineData(Precision.BFloat16, 1)]
-    [InlineData(Precision.BFloat16, 2)]
-    public void A_sequence_gets_the_same_bits_in_any_company_and_however_it_is_cut(Precision precision, int threads)
+    [InlineData(Precision.Float32, 1, 8, null)]
+    [InlineData(Precision.Float32, 2, 8, null)]
+    [InlineData(Precision.BFloat16, 1, 8, null)]
+    [InlineData(Precision.BFloat16, 2, 8, null)]
+    [InlineData(Precision.BFloat16, 2, 40, "o_proj down_proj")]
+    public void A_sequence_gets_the_same_bits_in_any_company_and_however_it_is_cut(Precision precision, int threads, int rank, string? modules)
     {
         var before = get_num_threads();
         set_num_threads(threads);
         try
         {
             using var loaded = TinyModels.Load(Shape, precision, gain: 3);
-            using var bank = AdapterBankTests.Filled(Shape, Slots, new LoraOptions { Rank = 8, Alpha = 16 });
+            using var bank = AdapterBankTests.Filled(Shape, Slots, Lora(rank, modules));
             using var model = Served(loaded, bank);
             var sequences = Sequences(24, 3);
             var alone = sequences.Select(s => Run(model, [s], whole: true, new DeterministicRandom(1))[0]).ToList();
@@ -87,6 +91,8 @@ public sealed class PagedModelTests
         Assert.All(together[0], v => Assert.True(float.IsNaN(v)));
         Assert.Equal(together[3], together[2]);
     }
+
+    private static LoraOptions Lora(int rank, string? modules) => new() { Rank = rank, Alpha = 1.5 * rank, TargetModules = modules?.Split(' ') };
 
     private static PagedModel Served(LoadedBase loaded, AdapterBank bank)
     {
