@@ -2,6 +2,7 @@ using System.CommandLine;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Commands;
 using PersonalizationBench.Cli.Ladders;
+using PersonalizationBench.Cli.Load;
 using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Core;
 
@@ -33,6 +34,7 @@ public static class PbenchApp
             ServeCommand.Create(bench),
             KeysCommand.Create(bench),
             AdaptersCommand.Create(bench),
+            LoadCommand.Create(bench),
             PeersCommand.Create(),
             verbose,
         };

@@ -113,7 +113,7 @@ internal static class DecodeCommand
         var random = DeterministicRandom.For(context, "decode");
         var meter = new CostMeter(clock);
         model.Generate([new GenerationRequest([.. Enumerable.Range(0, context).Select(_ => random.Next(Vocabulary))], TokensPerRound)], meter, cancellation);
-        return (Median(meter.PerTokenSeconds), meter.FirstTokenSeconds[0], meter.PeakKvBytes);
+        return (meter.PerTokenSeconds.Median(), meter.FirstTokenSeconds[0], meter.PeakKvBytes);
     }
 
     private static DecodeRecord Record(LoadedBase model, int context, List<(double Token, double First, long Cache)> rounds) => new()
@@ -124,14 +124,12 @@ internal static class DecodeCommand
         Threads = torch.get_num_threads(),
         Context = context,
         Tokens = rounds.Count * (TokensPerRound - 1),
-        TokenMs = 1e3 * Median([.. rounds.Select(r => r.Token)]),
+        TokenMs = 1e3 * rounds.Select(r => r.Token).Median(),
         TokenMsMin = 1e3 * rounds.Min(r => r.Token),
         TokenMsMax = 1e3 * rounds.Max(r => r.Token),
-        FirstTokenMs = 1e3 * Median([.. rounds.Select(r => r.First)]),
+        FirstTokenMs = 1e3 * rounds.Select(r => r.First).Median(),
         CacheBytes = rounds[0].Cache,
     };
-
-    private static double Median(IReadOnlyList<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static string Readme(IReadOnlyList<DecodeRecord> records) => string.Create(CultureInfo.InvariantCulture, $"""
         # One further token

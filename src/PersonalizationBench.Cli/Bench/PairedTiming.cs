@@ -15,21 +15,15 @@ internal sealed class PairedTiming(IReadOnlyList<TimedPair> pairs)
 {
     public IReadOnlyList<TimedPair> Pairs { get; } = pairs.Count > 0 ? pairs : throw new ArgumentException("at least one pair", nameof(pairs));
 
-    public double OursSeconds => Median(Pairs.Select(p => p.Ours));
+    public double OursSeconds => Pairs.Select(p => p.Ours).Median();
 
-    public double TheirsSeconds => Median(Pairs.Select(p => p.Theirs));
+    public double TheirsSeconds => Pairs.Select(p => p.Theirs).Median();
 
-    public double Ratio => Median(Pairs.Select(p => p.Ratio));
+    public double Ratio => Pairs.Select(p => p.Ratio).Median();
 
     public double SmallestRatio => Pairs.Min(p => p.Ratio);
 
     public double LargestRatio => Pairs.Max(p => p.Ratio);
-
-    private static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToList();
-        return sorted.Count % 2 == 1 ? sorted[sorted.Count / 2] : 0.5 * (sorted[sorted.Count / 2 - 1] + sorted[sorted.Count / 2]);
-    }
 }
 
 /// <summary>How far two courses of losses are apart.</summary>

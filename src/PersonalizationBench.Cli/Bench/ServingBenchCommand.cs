@@ -41,8 +41,7 @@ internal sealed record ServingRecord
 
 /// <summary>
 /// <c>pbench bench serving</c>: what adapters cost a batch, one for each sequence at worst, against the base alone in the same process,
-/// and the ceiling that the bytes set: (W + B c kv) / (W + B c kv + D a), W the weights' bytes, B sequences of c tokens with kv bytes
-/// each, D adapters of a bytes.
+/// and the ceiling that the bytes set.
 /// </summary>
 internal static class ServingBenchCommand
 {
@@ -117,22 +116,15 @@ internal static class ServingBenchCommand
                 Batch = batch,
                 Distinct = distinct,
                 Context = context,
-                TokensPerSecond = Median(speeds[mix]),
+                TokensPerSecond = speeds[mix].Median(),
                 TokensPerSecondMin = speeds[mix].Min(),
                 TokensPerSecondMax = speeds[mix].Max(),
-                Ratio = Median(ratios),
+                Ratio = ratios.Median(),
                 RatioMin = ratios.Min(),
                 RatioMax = ratios.Max(),
-                Ceiling = Ceiling(loaded, workload, batch, distinct, context),
+                Ceiling = ServingCeiling.Of(loaded, workload.Model.Layout, batch, context, distinct * workload.Model.Layout.BytesOf(workload.Rank)),
             };
         })];
-    }
-
-    private static double Ceiling(LoadedBase loaded, ServingWorkload workload, int batch, int distinct, double context)
-    {
-        var element = workload.Model.Layout.IsBFloat16 ? 2 : 4;
-        var shared = (double)loaded.Info.Parameters * element + batch * context * PagedModel.BytesOfPage(loaded) / PagedModel.PageTokens;
-        return shared / (shared + distinct * workload.Model.Layout.BytesOf(workload.Rank));
     }
 
     /// <summary>The first token of a lonely request, by where its adapter is, and what the copy into a slot takes.</summary>
@@ -150,7 +142,7 @@ internal static class ServingBenchCommand
         for (var i = 0; i < 2 * Slots; i++) memory.Add(await workload.FirstTokenAsync(ServingWorkload.Name(i), Prompt));
         var copy = 1e3 * (workload.Engine.Metrics.SlotLoadTime.SumSeconds - seconds) / Math.Max(1, workload.Engine.Metrics.SlotLoadTime.Count - copies);
         return string.Create(CultureInfo.InvariantCulture,
-            $"- rank {workload.Rank}: first token of {Prompt} tokens, median ms: base {Median(alone):0.00}, adapter in a slot {Median(slot):0.00} ({Median(slot) / Median(alone):0.00} times), in memory {Median(memory):0.00}; p99 {Quantile(alone, 0.99):0.00}, {Quantile(slot, 0.99):0.00}, {Quantile(memory, 0.99):0.00}. Copy into a slot, mean: {copy:0.000} ms for {workload.Model.Layout.BytesOf(workload.Rank)} bytes.\n");
+            $"- rank {workload.Rank}: first token of {Prompt} tokens, median ms: base {alone.Median():0.00}, adapter in a slot {slot.Median():0.00} ({slot.Median() / alone.Median():0.00} times), in memory {memory.Median():0.00}; p99 {alone.Quantile(0.99):0.00}, {slot.Quantile(0.99):0.00}, {memory.Quantile(0.99):0.00}. Copy into a slot, mean: {copy:0.000} ms for {workload.Model.Layout.BytesOf(workload.Rank)} bytes.\n");
     }
 
     /// <summary>Throughput as more adapters are active than there are slots.</summary>
@@ -178,10 +170,6 @@ internal static class ServingBenchCommand
         AdapterMix.OneAdapter => "one adapter for all",
         _ => "an adapter each",
     };
-
-    private static double Median(IReadOnlyList<double> values) => Quantile(values, 0.5);
-
-    private static double Quantile(IReadOnlyList<double> values, double share) => values.Order().ElementAt(Math.Min(values.Count - 1, (int)(values.Count * share)));
 
     private static string Readme(string name, IReadOnlyList<ServingRecord> records, string costs)
     {

@@ -112,19 +112,19 @@ internal sealed class ServingWorkload : IDisposable
 
         public AdapterImage Load(string digest)
         {
-
             lock (_lock) return layout.Pack(Make(loaded, rank, Digest.Of(digest)), digest);
         }
     }
 
-    /// <summary>B is small and not zero: an adapter that does something.</summary>
-    internal static PeftAdapter Make(LoadedBase loaded, int rank, string seed)
+    /// <summary>An adapter that does something: its values are drawn.</summary>
+    /// <param name="strength">Largest value of B; at 0.1 answers are others than the base's.</param>
+    internal static PeftAdapter Make(LoadedBase loaded, int rank, string seed, double strength = 0.01)
     {
         var random = DeterministicRandom.For(rank, seed);
         var modules = loaded.Config.Projections.SelectMany(module =>
         {
             var (output, input) = loaded.Config.ProjectionShape(module);
-            return Enumerable.Range(0, loaded.Config.Layers).Select(layer => LoraFactors.FromSingles(WeightNames.Module(layer, module), rank, Draw(rank * input, 1 / Math.Sqrt(input)), Draw(output * rank, 0.01)));
+            return Enumerable.Range(0, loaded.Config.Layers).Select(layer => LoraFactors.FromSingles(WeightNames.Module(layer, module), rank, Draw(rank * input, 1 / Math.Sqrt(input)), Draw(output * rank, strength)));
         }).ToList();
         return new PeftAdapter(new PeftAdapterConfig(rank, 2 * rank, loaded.Config.Projections, loaded.Info.Name), modules, loaded.Info.Digest);
 

@@ -85,7 +85,7 @@ public static class ClusteredBootstrap
     }
 
     /// <summary>Linear interpolation between order statistics (type 7 of Hyndman and Fan, 1996).</summary>
-    internal static double Quantile(IReadOnlyList<double> sorted, double probability)
+    public static double Quantile(IReadOnlyList<double> sorted, double probability)
     {
         var position = probability * (sorted.Count - 1);
         var below = (int)Math.Floor(position);

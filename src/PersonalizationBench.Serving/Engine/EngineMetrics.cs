@@ -3,7 +3,7 @@ namespace PersonalizationBench.Serving;
 /// <summary>What the engine has done, for <c>/metrics</c> and for measurements. Thread-safe.</summary>
 public sealed class EngineMetrics
 {
-    private long _tokens, _steps, _rows, _slotLoads;
+    private long _tokens, _steps, _rows, _sequences, _adapters, _slotLoads;
     private int _waiting, _running, _slotsInUse, _pagesAvailable;
 
     public long Tokens => Interlocked.Read(ref _tokens);
@@ -12,6 +12,11 @@ public sealed class EngineMetrics
 
     /// <summary>Rows of all steps: tokens of prompts and of answers.</summary>
     public long Rows => Interlocked.Read(ref _rows);
+
+    /// <summary>Sequences of all steps, and different adapters of all steps: over <see cref="Steps"/>, their means.</summary>
+    public long Sequences => Interlocked.Read(ref _sequences);
+
+    public long Adapters => Interlocked.Read(ref _adapters);
 
     public long SlotLoads => Interlocked.Read(ref _slotLoads);
 
@@ -35,10 +40,12 @@ public sealed class EngineMetrics
     internal void ObserveState(int waiting, int running, int slotsInUse, int pagesAvailable) =>
         (_waiting, _running, _slotsInUse, _pagesAvailable) = (waiting, running, slotsInUse, pagesAvailable);
 
-    internal void ObserveStep(int rows, TimeSpan time)
+    internal void ObserveStep(int rows, int sequences, int adapters, TimeSpan time)
     {
         Interlocked.Increment(ref _steps);
         Interlocked.Add(ref _rows, rows);
+        Interlocked.Add(ref _sequences, sequences);
+        Interlocked.Add(ref _adapters, adapters);
         StepTime.Add(time);
     }
 

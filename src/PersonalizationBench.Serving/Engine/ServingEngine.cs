@@ -201,7 +201,7 @@ public sealed class ServingEngine : IDisposable
             foreach (var sequence in _running.ToList()) End(sequence, FinishReason.Failed, e.Message);
             return;
         }
-        Metrics.ObserveStep(_rows.Count, _clock.GetElapsedTime(started));
+        Metrics.ObserveStep(_rows.Count, _rows.Taken.Count, _rows.Adapters, _clock.GetElapsedTime(started));
         foreach (var (sequence, taken) in _rows.Taken)
         {
             sequence.Done += taken;

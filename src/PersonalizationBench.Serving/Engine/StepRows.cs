@@ -14,6 +14,9 @@ internal sealed class StepRows(PagedModel model)
     /// <summary>Who is in the step, with how many rows.</summary>
     public List<(RunningSequence Sequence, int Rows)> Taken { get; } = [];
 
+    /// <summary>Different adapters of those, who are in the order of their slots.</summary>
+    public int Adapters { get; private set; }
+
     /// <summary>Whose next token comes of it.</summary>
     public List<RunningSequence> Wanted { get; } = [];
 
@@ -22,12 +25,14 @@ internal sealed class StepRows(PagedModel model)
         foreach (var list in new[] { _ids, _positions, _sequences, _slots, _tables, _wantedRows }) list.Clear();
         Taken.Clear();
         Wanted.Clear();
+        Adapters = 0;
     }
 
     /// <summary>The sequence's next tokens.</summary>
     public void Add(RunningSequence sequence, int count)
     {
         var line = Taken.Count;
+        if (sequence.Slot >= 0 && (line == 0 || Taken[^1].Sequence.Slot != sequence.Slot)) Adapters++;
         Taken.Add((sequence, count));
         for (var position = sequence.Done; position < sequence.Done + count; position++)
         {

@@ -1,0 +1,42 @@
+using PersonalizationBench.Core;
+using PersonalizationBench.Models;
+
+namespace PersonalizationBench.Cli.Load;
+
+/// <summary>How answers compare with what each request gets alone.</summary>
+/// <param name="Checked">Answers compared.</param>
+/// <param name="ToldApart">Of those with an adapter, the ones that the base would have answered otherwise: a mix-up would be seen.</param>
+internal sealed record LoadVerdict(int Checked, int WithAdapter, int ToldApart, int Mismatches);
+
+/// <summary>The single-adapter oracle: each request again, alone, in an engine of its own.</summary>
+internal sealed class LoadOracle(LoadedBase loaded, LoadServer server, Population population, bool bits) : IDisposable
+{
+    private readonly LoadTarget _alone = new(loaded, server with { Slots = 1 }, population, bits, sequences: 1);
+
+    /// <param name="count">How many, spread over all.</param>
+    public async Task<LoadVerdict> CompareAsync(IReadOnlyList<LoadAnswer> answers, int count, CancellationToken cancellation)
+    {
+        var whole = answers.Where(a => a.Result.Reason != Serving.FinishReason.Failed).ToList();
+        var order = Enumerable.Range(0, whole.Count).ToList();
+        new DeterministicRandom(whole.Count).Shuffle(order);
+        var (with, apart, mismatches) = (0, 0, 0);
+        foreach (var answer in order.Take(count).Select(i => whole[i]))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var request = answer.Request with { CancelAfter = null };
+            var expected = await _alone.SubmitAsync(request, answer.Digest, TimeSpan.Zero);
+            // Of a request that was cancelled there is the beginning.
+            var isWhole = answer.Request.CancelAfter is null ? answer.Tokens.Count == expected.Tokens.Count : answer.Tokens.Count <= expected.Tokens.Count;
+            if (!isWhole || !IsBeginning(answer, expected)) mismatches++;
+            if (answer.Digest is null) continue;
+            with++;
+            if (!IsBeginning(answer, await _alone.SubmitAsync(request, null, TimeSpan.Zero))) apart++;
+        }
+        return new LoadVerdict(Math.Min(count, whole.Count), with, apart, mismatches);
+    }
+
+    public void Dispose() => _alone.Dispose();
+
+    private static bool IsBeginning(LoadAnswer answer, LoadAnswer of) => answer.Tokens.Zip(of.Tokens).All(p =>
+        p.First.Id == p.Second.Id && BitConverter.SingleToInt32Bits(p.First.LogProbability) == BitConverter.SingleToInt32Bits(p.Second.LogProbability));
+}

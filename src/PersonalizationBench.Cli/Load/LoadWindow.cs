@@ -1,0 +1,73 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace PersonalizationBench.Cli.Load;
+
+/// <summary>What was measured in one stretch of time, after a while of the same that is not counted.</summary>
+/// <param name="Answers">To the requests that were due in it.</param>
+/// <param name="TokensPerSecond">Of all answers, in it.</param>
+/// <param name="MeanSequences">Of a step.</param>
+/// <param name="MeanAdapters">Different ones, of a step.</param>
+internal sealed record LoadWindow(IReadOnlyList<LoadAnswer> Answers, double TokensPerSecond, double MeanSequences, double MeanAdapters)
+{
+    /// <summary>So many requests at a time, each followed by the next.</summary>
+    public static Task<LoadWindow> ClosedAsync(LoadTarget target, LoadRequests requests, int concurrency, double seconds, CancellationToken cancellation) =>
+        MeasureAsync(target, seconds, async (isOver, answers) =>
+        {
+            await Task.WhenAll(Enumerable.Range(0, concurrency).Select(_ => Task.Run(async () =>
+            {
+                while (!isOver())
+                {
+                    LoadRequest request;
+                    lock (requests) request = requests.Next();
+                    var due = Stopwatch.GetTimestamp();
+                    answers.Add((due, await target.AskAsync(request, due)));
+                }
+            }, cancellation)));
+        }, cancellation);
+
+    /// <summary>Poisson arrivals, so many a second, whatever has become of the earlier ones: a stall falls on all who were due in it.</summary>
+    public static Task<LoadWindow> OpenAsync(LoadTarget target, LoadRequests requests, double rate, double seconds, CancellationToken cancellation) =>
+        MeasureAsync(target, seconds, async (isOver, answers) =>
+        {
+            var asked = new List<Task>();
+            await Task.Run(() =>
+            {
+                for (var due = Stopwatch.GetTimestamp() + Ticks(requests.Wait(rate)); !isOver(); due += Ticks(requests.Wait(rate)))
+                {
+                    var request = requests.Next();
+                    while (Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due) is { Ticks: > 0 } left) Thread.Sleep(left);
+                    asked.Add(Ask(request, due));
+                }
+            }, cancellation);
+            await Task.WhenAll(asked);
+
+            async Task Ask(LoadRequest request, long due) => answers.Add((due, await target.AskAsync(request, due)));
+        }, cancellation);
+
+    private static async Task<LoadWindow> MeasureAsync(LoadTarget target, double seconds, Func<Func<bool>, ConcurrentBag<(long Due, LoadAnswer Answer)>, Task> run, CancellationToken cancellation)
+    {
+        var answers = new ConcurrentBag<(long Due, LoadAnswer Answer)>();
+        var (warm, started) = (Math.Min(1, seconds / 2), Stopwatch.GetTimestamp());
+        var (from, to) = (started + Ticks(warm), started + Ticks(warm + seconds));
+        var running = run(() => Stopwatch.GetTimestamp() >= to || cancellation.IsCancellationRequested, answers);
+        var before = await At(from);
+        var after = await At(to);
+        await running;
+        cancellation.ThrowIfCancellationRequested();
+        var steps = Math.Max(1, after.Steps - before.Steps);
+        return new LoadWindow(
+            [.. answers.Where(a => a.Due >= from && a.Due < to).OrderBy(a => a.Due).Select(a => a.Answer)],
+            (after.Tokens - before.Tokens) / Stopwatch.GetElapsedTime(before.At, after.At).TotalSeconds,
+            (after.Sequences - before.Sequences) / (double)steps, (after.Adapters - before.Adapters) / (double)steps);
+
+        async Task<(long At, long Tokens, long Steps, long Sequences, long Adapters)> At(long timestamp)
+        {
+            if (Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), timestamp) is { Ticks: > 0 } left) await Task.WhenAny(running, Task.Delay(left, cancellation));
+            var metrics = target.Engine.Metrics;
+            return (Stopwatch.GetTimestamp(), metrics.Tokens, metrics.Steps, metrics.Sequences, metrics.Adapters);
+        }
+    }
+
+    private static long Ticks(double seconds) => (long)(seconds * Stopwatch.Frequency);
+}
