@@ -42,7 +42,7 @@ internal static class LoadPage
 
     /// <summary>One cell for the terminal.</summary>
     public static string Line(LoadRecord r) => string.Create(CultureInfo.InvariantCulture,
-        $"{r.Figure}: {Cell(r)}: {r.TokensPerSecond:0} tokens/s, {r.Ratio:0.00} of the base ({r.OfCeiling:0.00} of the ceiling), first token p50 {r.FirstTokenP50Ms:0.00} p99 {r.FirstTokenP99Ms:0.00} ms (base {r.AloneFirstTokenP50Ms:0.00} and {r.AloneFirstTokenP99Ms:0.00}), slots {r.SlotShare:0.00}, disk {r.StorageShare:0.00}, {r.Verified} verified, {r.ToldApart} of {r.VerifiedWithAdapter} told apart");
+        $"{r.Figure}: {Cell(r)}: {r.TokensPerSecond:0} tokens/s{(r.Ratio is { } ratio ? $", {ratio:0.00} of the base ({r.OfCeiling:0.00} of the ceiling)" : "")}, first token p50 {r.FirstTokenP50Ms:0.00} p99 {r.FirstTokenP99Ms:0.00} ms (base {r.AloneFirstTokenP50Ms:0.00} and {r.AloneFirstTokenP99Ms:0.00}), slots {r.SlotShare:0.00}, disk {r.StorageShare:0.00}, {r.Verified} verified, {r.ToldApart} of {r.VerifiedWithAdapter} told apart");
 
     private static string Cell(LoadRecord r) => string.Create(CultureInfo.InvariantCulture,
         $"{r.Policies} policies, {r.Active} active, Zipf {r.Zipf}, rank {r.Rank}{(r.Offered is { } share ? $", {share:0.00} of capacity" : "")}");
@@ -89,9 +89,9 @@ internal static class LoadPage
         {
             return ScatterChart.Draw(records[0].Figure,
             [
-                new ScatterPanel("Throughput", "tokens a second over those of the base alone; medians and the range over rounds", x, axis.Name, Scale.Linear([0, Math.Max(1.2, records.Max(r => r.RatioMax))], 6), "ratio",
+                new ScatterPanel("Throughput", "tokens a second over those of the base alone; medians and the range over rounds", x, axis.Name, Scale.Linear([0, Math.Max(1.2, records.Max(r => r.RatioMax ?? 0.0))], 6), "ratio",
                 [
-                    Series(0, "measured", r => new ScatterPoint(axis.Value(r), r.Ratio, r.RatioMin, r.RatioMax)),
+                    Series(0, "measured", r => new ScatterPoint(axis.Value(r), r.Ratio ?? double.NaN, r.RatioMin, r.RatioMax)),
                     Series(1, "ceiling", r => new ScatterPoint(axis.Value(r), r.Ceiling, null, null)),
                 ]) { Reference = 1 },
             ]);

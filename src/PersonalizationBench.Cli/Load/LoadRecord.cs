@@ -36,14 +36,16 @@ internal sealed record LoadRecord
     public required double TokensPerSecondMax { get; init; }
     /// <summary>The base alone, in the same rounds.</summary>
     public required double AloneTokensPerSecond { get; init; }
-    public required double Ratio { get; init; }
-    public required double RatioMin { get; init; }
-    public required double RatioMax { get; init; }
+    /// <summary>To the base alone; empty where arrivals, and not the server, set the pace.</summary>
+    public double? Ratio { get; init; }
+    public double? RatioMin { get; init; }
+    public double? RatioMax { get; init; }
     public required double MeanSequences { get; init; }
     public required double MeanAdapters { get; init; }
     /// <summary>What the ratio could be if every byte were read once a step and nothing else took time.</summary>
     public required double Ceiling { get; init; }
-    public double OfCeiling => Ratio / Ceiling;
+    /// <summary>The ratio over the ceiling.</summary>
+    public double? OfCeiling { get; init; }
 
     public required double FirstTokenP50Ms { get; init; }
     public required double FirstTokenP95Ms { get; init; }

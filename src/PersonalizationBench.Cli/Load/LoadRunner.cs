@@ -9,7 +9,7 @@ namespace PersonalizationBench.Cli.Load;
 /// <summary>Measures the cells of a load, each beside the base alone in the same round.</summary>
 internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder, TimeProvider clock) : IDisposable
 {
-    private readonly Dictionary<(string Rank, int Policies), Population> _populations = [];
+    private readonly Dictionary<(string Rank, int Policies), LoadPopulation> _populations = [];
     private readonly Dictionary<string, (IBlobStore Blobs, IReadOnlyList<string> Digests)> _files = [];
     private double? _capacity;
 
@@ -34,7 +34,7 @@ internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder
 
     private sealed record Round(LoadWindow Alone, LoadWindow Mixed, LoadVerdict Verdict, (double Authorise, double Resolve) Way, (double Read, double Parse, double Pack) Loads, double Copy, double ResidentBytes);
 
-    private async Task MeasureCapacityAsync(LoadCell cell, Population population, CancellationToken cancellation)
+    private async Task MeasureCapacityAsync(LoadCell cell, LoadPopulation population, CancellationToken cancellation)
     {
         if (_capacity is not null) return;
         var speeds = new List<double>();
@@ -47,7 +47,7 @@ internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder
         _capacity = speeds.Median();
     }
 
-    private async Task<Round> MeasureRoundAsync(LoadCell cell, Population population, int round, CancellationToken cancellation)
+    private async Task<Round> MeasureRoundAsync(LoadCell cell, LoadPopulation population, int round, CancellationToken cancellation)
     {
         LoadWindow alone;
         using (var target = Target(cell, population)) alone = await WindowAsync(target, cell.Alone(), round, cancellation);
@@ -70,23 +70,23 @@ internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder
         ? LoadWindow.OpenAsync(target, Requests(cell, round), share * Capacity, spec.Seconds, cancellation)
         : LoadWindow.ClosedAsync(target, Requests(cell, round), spec.Server.Sequences, spec.Seconds, cancellation);
 
-    private LoadTarget Target(LoadCell cell, Population population) => new(loaded, spec.Server, population, cell.Bits, spec.Server.Sequences);
+    private LoadTarget Target(LoadCell cell, LoadPopulation population) => new(loaded, spec.Server, population, cell.Bits, spec.Server.Sequences);
 
     private LoadRequests Requests(LoadCell cell, int round) => new(spec, cell, loaded.Config.VocabularySize, round);
 
-    private Population PopulationOf(LoadCell cell)
+    private LoadPopulation PopulationOf(LoadCell cell)
     {
         if (_populations.TryGetValue((cell.Rank, cell.Policies), out var population)) return population;
         var at = Path.Combine(folder, $"rank-{cell.Rank}");
         if (!_files.TryGetValue(cell.Rank, out var files))
         {
             var blobs = new FolderBlobs(Path.Combine(at, "blobs"), clock);
-            _files[cell.Rank] = files = (blobs, Population.Store(blobs, loaded, cell.Ranks, spec.Files, spec.Seed));
+            _files[cell.Rank] = files = (blobs, LoadPopulation.Store(blobs, loaded, cell.Ranks, spec.Files, spec.Seed));
         }
-        return _populations[(cell.Rank, cell.Policies)] = Population.Create(at, files.Blobs, loaded, files.Digests, cell.Ranks.Max(), cell.Policies, clock);
+        return _populations[(cell.Rank, cell.Policies)] = LoadPopulation.Create(at, files.Blobs, loaded, files.Digests, cell.Ranks.Max(), cell.Policies, clock);
     }
 
-    private LoadRecord Record(LoadCell cell, Population population, IReadOnlyList<Round> rounds)
+    private LoadRecord Record(LoadCell cell, LoadPopulation population, IReadOnlyList<Round> rounds)
     {
         var (alone, mixed) = (rounds.SelectMany(r => r.Alone.Answers).ToList(), rounds.SelectMany(r => r.Mixed.Answers).ToList());
         var ratios = rounds.Select(r => r.Mixed.TokensPerSecond / r.Alone.TokensPerSecond).ToList();
@@ -95,6 +95,7 @@ internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder
         var layout = new AdapterLayout(loaded.Config, loaded.Weights.ComputeType == torch.ScalarType.BFloat16);
         var withAdapter = mixed.Where(a => a.Digest is not null).ToList();
         var bystanders = withAdapter.Count == mixed.Count || withAdapter.Count == 0 ? null : mixed.Where(a => a.Digest is null).Select(a => a.PerToken).ToList();
+        var ceiling = ServingCeiling.Of(loaded, layout, sequences, 0.5 * (spec.Prompt[0] + spec.Prompt[^1]) + 0.25 * (spec.Answer[0] + spec.Answer[^1]), adapters * cell.Ranks.Average(r => layout.BytesOf(r)));
         return new LoadRecord
         {
             Load = spec.Load,
@@ -122,12 +123,13 @@ internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder
             TokensPerSecondMin = speeds.Min(),
             TokensPerSecondMax = speeds.Max(),
             AloneTokensPerSecond = rounds.Select(r => r.Alone.TokensPerSecond).Median(),
-            Ratio = ratios.Median(),
-            RatioMin = ratios.Min(),
-            RatioMax = ratios.Max(),
+            Ratio = cell.Arrivals is null ? ratios.Median() : null,
+            RatioMin = cell.Arrivals is null ? ratios.Min() : null,
+            RatioMax = cell.Arrivals is null ? ratios.Max() : null,
             MeanSequences = sequences,
             MeanAdapters = adapters,
-            Ceiling = ServingCeiling.Of(loaded, layout, sequences, 0.5 * (spec.Prompt[0] + spec.Prompt[^1]) + 0.25 * (spec.Answer[0] + spec.Answer[^1]), adapters * cell.Ranks.Average(r => layout.BytesOf(r))),
+            Ceiling = ceiling,
+            OfCeiling = cell.Arrivals is null ? ratios.Median() / ceiling : null,
             FirstTokenP50Ms = First(mixed, 0.5),
             FirstTokenP95Ms = First(mixed, 0.95),
             FirstTokenP99Ms = First(mixed, 0.99),

@@ -9,11 +9,11 @@ namespace PersonalizationBench.Cli.Load;
 internal sealed class LoadTarget : IDisposable
 {
     private static readonly HashSet<int> s_noStops = [];
-    private readonly Population _population;
+    private readonly LoadPopulation _population;
     private readonly bool _withLogProbabilities;
     private long _asked, _authorise, _resolve;
 
-    public LoadTarget(LoadedBase loaded, LoadServer server, Population population, bool withLogProbabilities, int sequences)
+    public LoadTarget(LoadedBase loaded, LoadServer server, LoadPopulation population, bool withLogProbabilities, int sequences)
     {
         (_population, _withLogProbabilities) = (population, withLogProbabilities);
         // Whatever type the products have, a slot has room for the largest.
@@ -47,7 +47,7 @@ internal sealed class LoadTarget : IDisposable
         var started = Stopwatch.GetTimestamp();
         var key = _population.Registry.Authenticate(_population.Secret) ?? throw new PbenchException("the key is not valid any more");
         var known = Stopwatch.GetTimestamp();
-        var digest = request.Policy < 0 ? null : _population.Registry.Resolve(key.Owner, Population.PolicyName(request.Policy)).Digest;
+        var digest = request.Policy < 0 ? null : _population.Registry.Resolve(key.Owner, LoadPopulation.PolicyName(request.Policy)).Digest;
         var submitted = Stopwatch.GetTimestamp();
         Interlocked.Increment(ref _asked);
         Interlocked.Add(ref _authorise, known - started);

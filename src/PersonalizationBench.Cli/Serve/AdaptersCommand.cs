@@ -23,7 +23,7 @@ internal static class AdaptersCommand
         return RegistryOptions.On(bench, new Command("list", "An owner's policies and where their pointers stand") { owner }, (parse, registry) =>
         {
             var rows = new List<string[]>();
-            foreach (var policy in AllPolicies(registry, parse.GetRequiredValue(owner)))
+            foreach (var policy in RegistryCheck.AllPolicies(registry, parse.GetRequiredValue(owner)))
                 rows.Add([policy.Id, Number(policy.Rank), string.Join(' ', policy.Modules), Pointers(registry, policy), policy.Created.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)]);
             Table(bench, ["policy", "rank", "modules", "pointers", "created"], rows);
             return 0;
@@ -108,7 +108,7 @@ internal static class AdaptersCommand
             var (who, id, what) = (parse.GetRequiredValue(owner), parse.GetRequiredValue(policy), parse.GetRequiredValue(pointer));
             var now = registry.Resolve(who, $"{id}@{what}").Number;
             var target = parse.GetValue(to)
-                ?? AllAudit(registry, who, id).LastOrDefault(e => e.Pointer == what && e.Revision == now)?.Before
+                ?? RegistryCheck.AllAudit(registry, who, id).LastOrDefault(e => e.Pointer == what && e.Revision == now)?.Before
                 ?? throw new PbenchException($"{id}: '{what}' has stood at no other revision; expected --to");
             registry.Rollback(who, id, what, target, now, Actor);
             bench.Output.WriteLine(FormattableString.Invariant($"{id}: {what} {now} -> {target}"));
@@ -121,54 +121,11 @@ internal static class AdaptersCommand
         var owner = Owner();
         return RegistryOptions.On(bench, new Command("verify", "Read every revision's bytes again, hash them, parse them, and replay the audit log against the pointers") { owner }, (parse, registry) =>
         {
-            var (who, revisions, problems) = (parse.GetRequiredValue(owner), 0, 0);
-            foreach (var policy in AllPolicies(registry, who))
-            {
-                for (var page = registry.Revisions(who, policy.Id); page.Count > 0; page = registry.Revisions(who, policy.Id, page[^1].Number))
-                {
-                    foreach (var revision in page)
-                    {
-                        revisions++;
-                        var source = FormattableString.Invariant($"{policy.Id}@{revision.Number}");
-                        Try(source, () => AdapterBlob.Read(registry.Blobs.Read(revision.Digest), source));
-                    }
-                }
-                Try(policy.Id, () =>
-                {
-                    var replayed = AuditReplay.PointersAt(AllAudit(registry, who, policy.Id), DateTimeOffset.MaxValue);
-                    foreach (var pointer in registry.Pointers(who, policy.Id))
-                        if (!replayed.TryGetValue(pointer.Name, out var logged) || logged != pointer.Revision)
-                            throw new PbenchException($"{policy.Id}: '{pointer.Name}' stands at {pointer.Revision}, the audit log leaves it at {(logged == 0 ? "none" : Number(logged))}");
-                });
-            }
-            bench.Output.WriteLine(FormattableString.Invariant($"{revisions} revisions, {problems} problems"));
-            return problems == 0 ? 0 : 1;
-
-            void Try(string what, Action check)
-            {
-                try
-                {
-                    check();
-                }
-                catch (PbenchException e)
-                {
-                    problems++;
-                    bench.Error.WriteLine($"pbench: {what}: {e.Message}");
-                }
-            }
+            var (revisions, problems) = RegistryCheck.Of(registry, parse.GetRequiredValue(owner));
+            foreach (var problem in problems) bench.Error.WriteLine($"pbench: {problem}");
+            bench.Output.WriteLine(FormattableString.Invariant($"{revisions} revisions, {problems.Count} problems"));
+            return problems.Count == 0 ? 0 : 1;
         });
-    }
-
-    private static IEnumerable<Policy> AllPolicies(IRegistry registry, string owner)
-    {
-        for (var page = registry.Policies(owner); page.Count > 0; page = registry.Policies(owner, page[^1].Id))
-            foreach (var policy in page) yield return policy;
-    }
-
-    private static IEnumerable<AuditEntry> AllAudit(IRegistry registry, string owner, string policy)
-    {
-        for (var page = registry.Audit(owner, policy); page.Count > 0; page = registry.Audit(owner, policy, page[^1].Sequence))
-            foreach (var entry in page) yield return entry;
     }
 
     private static string Pointers(IRegistry registry, Policy policy) => string.Join(' ', registry.Pointers(policy.Owner, policy.Id).Select(p => FormattableString.Invariant($"{p.Name}={p.Revision}")));

@@ -9,12 +9,12 @@ using PersonalizationBench.Serving;
 namespace PersonalizationBench.Cli.Load;
 
 /// <summary>A registry with as many policies of one owner as a cell has, and what it takes to hold and to ask them.</summary>
-internal sealed class Population : IDisposable
+internal sealed class LoadPopulation : IDisposable
 {
     private const string Owner = "load", Actor = "pbench load", Code = "drawn";
     private const int LookUps = 10_000;
 
-    private Population(IRegistry registry, string secret, int policies, int rank) => (Registry, Secret, Policies, Rank) = (registry, secret, policies, rank);
+    private LoadPopulation(IRegistry registry, string secret, int policies, int rank) => (Registry, Secret, Policies, Rank) = (registry, secret, policies, rank);
 
     public IRegistry Registry { get; }
 
@@ -37,7 +37,7 @@ internal sealed class Population : IDisposable
 
     /// <param name="folder">Of the database; made anew.</param>
     /// <param name="digests">Of the files; policy i has the (i mod count)-th.</param>
-    public static Population Create(string folder, IBlobStore blobs, LoadedBase loaded, IReadOnlyList<string> digests, int rank, int policies, TimeProvider clock)
+    public static LoadPopulation Create(string folder, IBlobStore blobs, LoadedBase loaded, IReadOnlyList<string> digests, int rank, int policies, TimeProvider clock)
     {
         var path = Path.Combine(folder, FormattableString.Invariant($"registry-{policies}.db"));
         Directory.CreateDirectory(folder);
@@ -61,7 +61,7 @@ internal sealed class Population : IDisposable
             opened.Resolve(Owner, PolicyName(random.Next(policies)));
             times.Add(Stopwatch.GetElapsedTime(from).TotalSeconds);
         }
-        return new Population(opened, secret, policies, rank) { OpenSeconds = seconds, BytesPerPolicy = (double)new FileInfo(path).Length / policies, LookUpSeconds = times };
+        return new LoadPopulation(opened, secret, policies, rank) { OpenSeconds = seconds, BytesPerPolicy = (double)new FileInfo(path).Length / policies, LookUpSeconds = times };
     }
 
     /// <summary>Draws and stores the adapters; those of one seed are the same files again.</summary>

@@ -1,0 +1,55 @@
+using PersonalizationBench.Cli.Bench;
+using PersonalizationBench.Models;
+using PersonalizationBench.Serving;
+
+namespace PersonalizationBench.Cli.Load;
+
+/// <summary>Owners, policies and adapters that a server is tried with, in a registry of their own.</summary>
+internal sealed class TrafficPopulation
+{
+    private const int Owners = 4, PoliciesEach = 4, Adapters = 24, Rank = 4;
+    private const string Actor = "pbench";
+
+    private TrafficPopulation(string registry, string blobs, string baseName, int vocabulary, IReadOnlyList<TrafficPolicy> policies, IReadOnlyList<byte[]> adapters) =>
+        (Registry, Blobs, Base, Vocabulary, Policies, AdapterBlobs) = (registry, blobs, baseName, vocabulary, policies, adapters);
+
+    public string Registry { get; }
+
+    public string Blobs { get; }
+
+    public string Base { get; }
+
+    public int Vocabulary { get; }
+
+    public IReadOnlyList<TrafficPolicy> Policies { get; }
+
+    /// <summary>As blobs.</summary>
+    public IReadOnlyList<byte[]> AdapterBlobs { get; }
+
+    public static TrafficPopulation Create(Workbench bench, string baseName, string folder)
+    {
+        using var loaded = bench.Bases.Load(baseName, Core.Precision.Auto, "cpu") as LoadedBase ?? throw new Core.PbenchException($"base '{baseName}' cannot be served");
+        var adapters = Enumerable.Range(0, Adapters).Select(i => AdapterBlob.Pack(ServingWorkload.Make(loaded, Rank, FormattableString.Invariant($"traffic {i}"), strength: 0.1))).ToList();
+        var (path, blobs) = (Path.Combine(folder, "registry.db"), Path.Combine(folder, "blobs"));
+        using var registry = RegistryDatabase.Open(path, new FolderBlobs(blobs, bench.Clock), bench.Clock);
+        var policies = new List<TrafficPolicy>();
+        for (var o = 0; o < Owners; o++)
+        {
+            var name = FormattableString.Invariant($"owner-{o}");
+            var owner = new TrafficOwner(name, registry.CreateKey(name, KeyKind.Inference, Actor).Secret, registry.CreateKey(name, KeyKind.Admin, Actor).Secret);
+            for (var p = 0; p < PoliciesEach; p++)
+            {
+                var id = FormattableString.Invariant($"user-{o}-{p}");
+                registry.CreatePolicy(new NewPolicy(id, name, loaded.Info.Digest, Rank, loaded.Config.Projections), Actor);
+                registry.AddRevision(name, id, new NewRevision(registry.Blobs.Put(adapters[(o * PoliciesEach + p) % Adapters]), "drawn"), Actor);
+                registry.Publish(name, id, Pointer.Live, 1, null, Actor);
+                policies.Add(new TrafficPolicy(owner, id) { Revisions = 1, Live = 1, Confirmed = { (1, bench.Clock.GetUtcNow()) } });
+            }
+        }
+        return new TrafficPopulation(path, blobs, baseName, loaded.Config.VocabularySize, policies, adapters);
+    }
+
+    public HttpTraffic Traffic(ServerProcess server, System.Collections.Concurrent.ConcurrentDictionary<string, string> answers) => new(server.Address, Base, Vocabulary, Policies, AdapterBlobs, answers);
+
+    public Task<ServerProcess> ServeAsync(CancellationToken cancellation) => ServerProcess.StartAsync(Base, Registry, Blobs, cancellation);
+}
