@@ -17,7 +17,7 @@ internal sealed class RegistryOptions
     }
 
     public IRegistry Open(ParseResult parse, TimeProvider clock) =>
-        RegistryDatabase.Open(parse.GetRequiredValue(Registry), new FolderBlobs(parse.GetRequiredValue(Blobs), clock), clock);
+        RegistryDatabase.Open(parse.GetRequiredValue(Registry), BlobStores.Open(parse.GetRequiredValue(Blobs), clock), clock);
 
     /// <summary>A command that works on the registry and ends with the exit code that <paramref name="action"/> returns.</summary>
     public static Command On(Workbench bench, Command command, Func<ParseResult, IRegistry, int> action)
