@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PersonalizationBench.Cli.Output;
+using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Reporting;
 using PersonalizationBench.Runner.Execution;
 using PersonalizationBench.Runner.Progress;
@@ -30,16 +31,19 @@ internal static class RunCommand
         StudyOutcome outcome;
         using (var store = ResultStore.Open(folder, plan, bench.Clock, isFresh))
         {
-            outcome = Measure(bench, plan, store, isFresh, cancellation);
+            using var publisher = StudyPublisher.Open(bench, plan);
+            var measuredBefore = plan.Cells.Where(store.IsDone).ToList();
+            outcome = Measure(bench, plan, store, publisher, isFresh, cancellation);
+            publisher?.Say(measuredBefore);
         }
         if (outcome.Failed.Count < plan.Cells.Count) ReportCommand.Write(bench, folder);
         foreach (var (cell, result) in outcome.Failed) bench.Error.WriteLine($"pbench: {result.Run.Status}: {cell.Name} on {cell.Base.Name}: {result.Run.Error}");
         return outcome.Failed.Count > 0 ? SomeFailed : 0;
     }
 
-    private static StudyOutcome Measure(Workbench bench, StudyPlan plan, ResultStore store, bool isFresh, CancellationToken cancellation)
+    private static StudyOutcome Measure(Workbench bench, StudyPlan plan, ResultStore store, StudyPublisher? publisher, bool isFresh, CancellationToken cancellation)
     {
-        var executor = new CellExecutor(new PhaseMeter(bench.Clock, new ProcessPeakMemory(), new DevicePeakMemory(plan.File.Spec.Device)), new HeldOut(bench.Strategies));
+        var executor = new CellExecutor(new PhaseMeter(bench.Clock, new ProcessPeakMemory(), new DevicePeakMemory(plan.File.Spec.Device)), new HeldOut(bench.Strategies), publisher);
         var runner = new StudyRunner(bench.Bases, executor, bench.Clock);
         if (plan.Cells.All(store.IsDone)) return runner.Run(plan, store, new PlainProgress(bench.Output), cancellation);
 

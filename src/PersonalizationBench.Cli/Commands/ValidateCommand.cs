@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Runner.Studies;
 using PersonalizationBench.Runner.Validation;
 
@@ -24,6 +25,7 @@ internal static class ValidateCommand
     public static StudyPlan Plan(Workbench bench, string path)
     {
         var plan = new StudyPlanner(bench.Datasets, bench.Bases, bench.Strategies).Plan(StudyFile.Read(path));
+        StudyPublisher.Check(plan);
         foreach (var warning in StudyValidators.Check(plan)) bench.Error.WriteLine($"pbench: warning: {warning}");
         return plan;
     }

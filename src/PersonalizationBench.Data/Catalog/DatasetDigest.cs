@@ -13,38 +13,81 @@ public static class DatasetDigest
     /// and a change of loader, file or option that changes a text does.</summary>
     public static Dataset Seal(Dataset dataset)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Text(dataset.Name);
-        Users(dataset.Users);
-        Users(dataset.TuningUsers);
-        Text(dataset.Format.DocumentSeparator);
-        Texts(dataset.HeldOutTexts);
-        Texts(dataset.ReplayTexts);
-        Number(dataset.MaxAnswerTokens);
-        Texts(dataset.StopTexts);
-        return dataset with { Digest = Convert.ToHexStringLower(hash.GetHashAndReset()) };
+        using var content = new Content();
+        content.Text(dataset.Name);
+        content.Users(dataset.Users);
+        content.Users(dataset.TuningUsers);
+        content.Text(dataset.Format.DocumentSeparator);
+        content.Texts(dataset.HeldOutTexts);
+        content.Texts(dataset.ReplayTexts);
+        content.Number(dataset.MaxAnswerTokens);
+        content.Texts(dataset.StopTexts);
+        return dataset with { Digest = content.Finish() };
+    }
 
-        void Users(IReadOnlyList<User> users)
+    /// <summary>The digest of one user's documents, in their order: of what an adapter was trained on.</summary>
+    public static string Of(IReadOnlyList<Document> documents)
+    {
+        using var content = new Content();
+        content.Documents(documents);
+        return content.Finish();
+    }
+
+    private sealed class Content : IDisposable
+    {
+        private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+        public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
+
+        public void Dispose() => _hash.Dispose();
+
+        public void Users(IReadOnlyList<User> users)
         {
             Number(users.Count);
             foreach (var user in users)
             {
                 Text(user.Id);
                 Text(user.Name);
-                Number(user.History.Count);
-                foreach (var document in user.History)
-                {
-                    Text(document.Id);
-                    Date(document.Date);
-                    Text(document.Kind);
-                    Text(document.Text);
-                }
+                Documents(user.History);
                 Number(user.Probes.Count);
                 foreach (var probe in user.Probes) OneProbe(probe);
             }
         }
 
-        void OneProbe(Probe probe)
+        public void Documents(IReadOnlyList<Document> documents)
+        {
+            Number(documents.Count);
+            foreach (var document in documents)
+            {
+                Text(document.Id);
+                Date(document.Date);
+                Text(document.Kind);
+                Text(document.Text);
+            }
+        }
+
+        public void Texts(IReadOnlyList<string> texts)
+        {
+            Number(texts.Count);
+            foreach (var text in texts) Text(text);
+        }
+
+        // Lengths go first: "ab", "c" and "a", "bc" must differ.
+        public void Text(string text)
+        {
+            var utf8 = Encoding.UTF8.GetBytes(text);
+            Number(utf8.Length);
+            _hash.AppendData(utf8);
+        }
+
+        public void Number(int number)
+        {
+            var bytes = new byte[4];
+            BinaryPrimitives.WriteInt32LittleEndian(bytes, number);
+            _hash.AppendData(bytes);
+        }
+
+        private void OneProbe(Probe probe)
         {
             Text(probe.Id);
             Text(probe.Kind);
@@ -60,27 +103,6 @@ public static class DatasetDigest
             Date(probe.Date);
         }
 
-        void Date(DateOnly? date) => Text(date?.ToString("O", CultureInfo.InvariantCulture) ?? "");
-
-        void Texts(IReadOnlyList<string> texts)
-        {
-            Number(texts.Count);
-            foreach (var text in texts) Text(text);
-        }
-
-        // Lengths go first: "ab", "c" and "a", "bc" must differ.
-        void Text(string text)
-        {
-            var utf8 = Encoding.UTF8.GetBytes(text);
-            Number(utf8.Length);
-            hash.AppendData(utf8);
-        }
-
-        void Number(int number)
-        {
-            var bytes = new byte[4];
-            BinaryPrimitives.WriteInt32LittleEndian(bytes, number);
-            hash.AppendData(bytes);
-        }
+        private void Date(DateOnly? date) => Text(date?.ToString("O", CultureInfo.InvariantCulture) ?? "");
     }
 }

@@ -8,7 +8,8 @@ namespace PersonalizationBench.Runner.Execution;
 
 /// <summary>Measures one cell: adapts all its users together, answers all their probes, then a few one at a time for
 /// latency, then general texts for forgetting.</summary>
-public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut)
+/// <param name="sink">Is shown what was measured; null: nobody wants the personal models.</param>
+public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalModelsSink? sink = null)
 {
     /// <summary>The cell's rows. What goes wrong in it is a row too; only cancellation and lost results are thrown.</summary>
     public CellResult Execute(Cell cell, IBaseModel baseModel, CancellationToken cancellation)
@@ -47,7 +48,7 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut)
         var (firstToken, perToken) = LatencyPass.Measure(personal, questions, cell.LatencyProbes, meter.Clock, cancellation);
         var heldOutAfter = HeldOut.After(personal, dataset, cancellation);
 
-        return Finite(new CellResult(record with
+        var result = Finite(new CellResult(record with
         {
             Users = dataset.Users.Count,
             Probes = asked.Count,
@@ -74,6 +75,8 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut)
             HeldOutBitsPerByteBefore = heldOutBefore,
             HeldOutBitsPerByteAfter = heldOutAfter,
         }, probes));
+        sink?.Take(cell, baseModel, personal, result);
+        return result;
     }
 
     private static RunRecord Provenance(Cell cell, BaseInfo baseInfo, DateTimeOffset started) => new()

@@ -13,7 +13,7 @@ public sealed record RunEnvironment(string Processor, int Cores, long MemoryByte
 {
     public static RunEnvironment Capture(string libtorch) => new(
         ProcessorName(), Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-        RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, libtorch, Commit());
+        RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, libtorch, FindCommit());
 
     private static string ProcessorName()
     {
@@ -23,7 +23,8 @@ public sealed record RunEnvironment(string Processor, int Cores, long MemoryByte
         return line?[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString();
     }
 
-    private static string? Commit()
+    /// <summary>Of the working folder, with <c>-dirty</c> where it was changed; null outside a repository.</summary>
+    public static string? FindCommit()
     {
         try
         {

@@ -41,6 +41,31 @@ public sealed record StudySpec
     /// <summary>Each has <c>type</c>, perhaps <c>control</c>, and that strategy's settings.</summary>
     [MinLength(1, ErrorMessage = "expected at least one strategy")]
     public required IReadOnlyList<YamlSection> Strategies { get; init; }
+
+    /// <summary>The registry that trained adapters go into; null: they are gone with their cell. No part of a cell's key.</summary>
+    public PublishSpec? Publish { get; init; }
+}
+
+/// <summary>Where a study's adapters are kept.</summary>
+public sealed record PublishSpec
+{
+    /// <summary>A file (SQLite), relative to where one stands, or <c>postgres://...</c>.</summary>
+    [MinLength(1, ErrorMessage = "expected a file or postgres://...")]
+    public required string Registry { get; init; }
+
+    /// <summary>Folder of the adapters' bytes.</summary>
+    [MinLength(1, ErrorMessage = "expected a folder")]
+    public required string Blobs { get; init; }
+
+    /// <summary>Whose policies they become; null: the study's name.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>What is moved to each new revision.</summary>
+    public string Pointer { get; init; } = "live";
+
+    /// <summary>Types of the study whose adapters are published; null: all that train adapters. Controls never are.</summary>
+    [MinLength(1, ErrorMessage = "expected at least one strategy")]
+    public IReadOnlyList<string>? Strategies { get; init; }
 }
 
 /// <summary>How a study goes without controls.</summary>

@@ -53,9 +53,6 @@ internal sealed class OwnWeights(LoadedBase loadedBase, IReadOnlyList<PersonalWe
 
     public IDisposable? Use(int group) => group < 0 ? null : loadedBase.UseWeights(weights[group]!);
 
-    /// <summary>Whole weights are no adapters: nothing is written.</summary>
-    public void Save(string folder, IReadOnlyList<UserHistory> users) { }
-
     public void Dispose()
     {
         foreach (var own in weights) own?.Dispose();

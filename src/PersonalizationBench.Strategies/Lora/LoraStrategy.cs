@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Strategies.Shared;
 
 namespace PersonalizationBench.Strategies.Lora;
@@ -11,6 +12,14 @@ public sealed class LoraStrategy(LoraStrategyOptions options) : IStrategy
 {
     public bool IsTrained => true;
 
+    /// <summary>The adapter of the request's one user that training goes on from; its rank, scaling and modules are kept, whatever the
+    /// options say. Null: training begins with nothing.</summary>
+    public PeftAdapter? Parent { get; init; }
+
     public IPersonalModels Adapt(AdaptationRequest request, CostMeter meter, CancellationToken cancellation) =>
-        new PersonalModels(request, InContext.Nothing, AdapterWeights.Train(request, options, meter, cancellation), new PromptAnswering(request));
+        new PersonalModels(request, InContext.Nothing, AdapterWeights.Train(request, options, meter, cancellation, Parent), new PromptAnswering(request));
+
+    /// <summary>The request's one user with an adapter as it is: nothing is trained.</summary>
+    public static IPersonalModels Load(AdaptationRequest request, PeftAdapter adapter) =>
+        new PersonalModels(request, InContext.Nothing, AdapterWeights.Of(request, adapter), new PromptAnswering(request));
 }

@@ -21,18 +21,28 @@ internal sealed class AdapterWeights : IPersonalWeights
         StoredBytesPerUser = StoredBytes.MeanPerUser(trained.Select(t => t ? bytes : 0));
     }
 
+    /// <summary>An adapter as it is, for the request's one user.</summary>
+    public static AdapterWeights Of(AdaptationRequest request, PeftAdapter adapter)
+    {
+        var loadedBase = HistoryTexts.Trainable(request);
+        return new AdapterWeights(loadedBase, BankOf(request, loadedBase, adapter), [true]);
+    }
+
     /// <summary>Trains every user's adapter on that user's documents. A user without documents keeps the base.</summary>
-    public static AdapterWeights Train(AdaptationRequest request, AdapterSettings settings, CostMeter meter, CancellationToken cancellation)
+    /// <param name="parent">What training goes on from, keeping its rank, scaling and modules, for a request of one user; null: from nothing.</param>
+    public static AdapterWeights Train(AdaptationRequest request, AdapterSettings settings, CostMeter meter, CancellationToken cancellation, PeftAdapter? parent = null)
     {
         var loadedBase = HistoryTexts.Trainable(request);
         var users = request.Histories;
-        var bank = new AdapterBank(loadedBase.Config, Math.Max(1, users.Count), settings.ToLora(loadedBase.Info), loadedBase.Info.Device);
+        var bank = parent is null
+            ? new AdapterBank(loadedBase.Config, Math.Max(1, users.Count), settings.ToLora(loadedBase.Info), loadedBase.Info.Device)
+            : BankOf(request, loadedBase, parent);
         try
         {
             var corpora = new List<SlotCorpus>();
             for (var user = 0; user < users.Count; user++)
             {
-                bank.Initialise(user, HistoryTexts.SeedOf(users[user], request, "adapter"));
+                if (parent is null) bank.Initialise(user, HistoryTexts.SeedOf(users[user], request, "adapter"));
                 var texts = HistoryTexts.Of(users[user], request, settings.Pack);
                 if (texts.Count > 0) corpora.Add(new SlotCorpus(user, texts) { Seed = HistoryTexts.SeedOf(users[user], request, "order of documents") });
             }
@@ -66,17 +76,17 @@ internal sealed class AdapterWeights : IPersonalWeights
 
     public IDisposable? Use(int group) => _base.UseAdapters(_bank);
 
-    public void Save(string folder, IReadOnlyList<UserHistory> users)
-    {
-        for (var user = 0; user < users.Count; user++)
-        {
-            // Ids are data: no character of theirs may lead out of the folder.
-            var name = Uri.EscapeDataString(users[user].Id).Replace(".", "%2E", StringComparison.Ordinal);
-            if (_trained[user]) PeftAdapterFile.Save(Path.Combine(folder, name), _bank.Export(user, _base.Info));
-        }
-    }
+    public IEnumerable<(string UserId, PeftAdapter Adapter)> Export(IReadOnlyList<UserHistory> users) =>
+        users.Index().Where(u => _trained[u.Index]).Select(u => (u.Item.Id, _bank.Export(u.Index, _base.Info)));
 
     public void Dispose() => _bank.Dispose();
+
+    private static AdapterBank BankOf(AdaptationRequest request, LoadedBase loadedBase, PeftAdapter adapter)
+    {
+        if (request.Histories.Count != 1) throw new ArgumentException($"{request.Histories.Count} users; expected the one whose adapter it is", nameof(request));
+        adapter.RequireBase(loadedBase.Info.Digest, "parent");
+        return AdapterBank.Of(loadedBase.Config, adapter, "parent", loadedBase.Info.Device);
+    }
 
     /// <summary>Writes an adapter aside and measures it, so that the figure is the files' and not a formula's.</summary>
     private long BytesAsStored(int slot)

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Models.Checkpoints;
 
 namespace PersonalizationBench.Strategies.Shared;
 
@@ -18,7 +19,8 @@ internal interface IPersonalWeights : IDisposable
     /// <summary>Puts a group's weights in until the result is disposed; null where there is nothing to put in.</summary>
     IDisposable? Use(int group);
 
-    void Save(string folder, IReadOnlyList<UserHistory> users);
+    /// <summary>The adapter of every user who has one of their own; nothing where the weights are no adapters.</summary>
+    IEnumerable<(string UserId, PeftAdapter Adapter)> Export(IReadOnlyList<UserHistory> users) => [];
 }
 
 /// <summary>The base as it is, for everybody.</summary>
@@ -33,8 +35,6 @@ internal sealed class BaseWeights : IPersonalWeights
     public int Slot(int user) => -1;
 
     public IDisposable? Use(int group) => null;
-
-    public void Save(string folder, IReadOnlyList<UserHistory> users) { }
 
     public void Dispose() { }
 }

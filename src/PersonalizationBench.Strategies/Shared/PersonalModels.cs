@@ -1,4 +1,6 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
 
 namespace PersonalizationBench.Strategies.Shared;
 
@@ -11,7 +13,7 @@ internal delegate IReadOnlyList<int> ContextSelector(int user, Question question
 /// Personal models that read a prompt: what they differ in is which documents stand in it (<paramref name="context"/>)
 /// and with which weights it is read (<paramref name="weights"/>). Owns the weights.
 /// </summary>
-internal sealed class PersonalModels(AdaptationRequest request, ContextSelector context, IPersonalWeights weights, PromptAnswering answering) : IPersonalModels
+internal sealed class PersonalModels(AdaptationRequest request, ContextSelector context, IPersonalWeights weights, PromptAnswering answering) : IPersonalModels, IAdapterModels
 {
     private readonly UserTable _users = new(request.Histories);
 
@@ -51,7 +53,14 @@ internal sealed class PersonalModels(AdaptationRequest request, ContextSelector 
         return scores;
     }
 
-    public void Save(string folder) => weights.Save(folder, request.Histories);
+    public IEnumerable<(string UserId, PeftAdapter Adapter)> ExportAdapters() => weights.Export(request.Histories);
+
+    public void Save(string folder)
+    {
+        // Ids are data: no character of theirs may lead out of the folder.
+        foreach (var (user, adapter) in ExportAdapters())
+            PeftAdapterFile.Save(Path.Combine(folder, Uri.EscapeDataString(user).Replace(".", "%2E", StringComparison.Ordinal)), adapter);
+    }
 
     public void Dispose()
     {

@@ -1,0 +1,50 @@
+using System.Text;
+using PersonalizationBench.Core;
+using PersonalizationBench.Runner.Studies;
+using PersonalizationBench.Serving;
+
+namespace PersonalizationBench.Cli.Serve;
+
+/// <summary>
+/// Ids of the policies of a study: the user, and of base, dataset, strategy and seed whatever the published cells have several of,
+/// such as <c>test-003</c> or <c>test-003.lora-r8.s1</c>. What is no <see cref="PolicyId"/> is written as near to it as one can be and
+/// told apart by eight digits of its digest.
+/// </summary>
+internal sealed class PolicyNames(IReadOnlyList<Cell> published)
+{
+    private const int Longest = 63, HashDigits = 8;
+
+    private readonly bool _bases = Several(published, c => c.Base.Digest);
+    private readonly bool _datasets = Several(published, c => c.Dataset.Data.Digest);
+    private readonly bool _strategies = Several(published, c => (c.Strategy.Type, c.Strategy.Settings));
+    private readonly bool _seeds = Several(published, c => c.Seed);
+
+    public string Of(Cell cell, string user)
+    {
+        List<string> parts = [user];
+        if (_bases) parts.Add(cell.Base.Name);
+        if (_datasets) parts.Add(Short(cell.Dataset.Label));
+        if (_strategies) parts.Add(Short(cell.Strategy.Label));
+        if (_seeds) parts.Add(FormattableString.Invariant($"s{cell.Seed}"));
+        var exact = string.Join('.', parts);
+        // A dot parts; within a part it is one of the characters that have to give way only where that leaves nothing valid.
+        return PolicyId.IsValid(exact) ? exact : Near(exact);
+    }
+
+    private static bool Several<T>(IReadOnlyList<Cell> cells, Func<Cell, T> of) => cells.Select(of).Distinct().Skip(1).Any();
+
+    /// <summary>A label's spaces and equals signs: <c>lora r=8</c> is lora-r8.</summary>
+    private static string Short(string label) => label.Replace(' ', '-').Replace("=", "", StringComparison.Ordinal);
+
+    private static string Near(string exact)
+    {
+        var near = new StringBuilder("p".Length + exact.Length);
+        foreach (var c in exact.ToLowerInvariant())
+        {
+            var valid = char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-' ? c : '-';
+            if (near.Length == 0 && !char.IsAsciiLetterOrDigit(valid)) near.Append('p');
+            if (valid != '.' || near[^1] != '.') near.Append(valid);
+        }
+        return $"{near.ToString(0, Math.Min(near.Length, Longest - HashDigits - 1))}-{Digest.Of(exact)[..HashDigits]}";
+    }
+}
