@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PersonalizationBench.Cli.Adapt;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Commands;
 using PersonalizationBench.Cli.Ladders;
@@ -34,6 +35,7 @@ public static class PbenchApp
             ServeCommand.Create(bench),
             KeysCommand.Create(bench),
             AdaptersCommand.Create(bench),
+            AdaptCommand.Create(bench),
             LoadCommand.Create(bench),
             PeersCommand.Create(),
             verbose,

@@ -14,16 +14,6 @@ namespace PersonalizationBench.Cli.Tests;
 /// <summary>From an adapter's folder to an answer over HTTP, by commands.</summary>
 public sealed class ServeTests : IDisposable
 {
-    private const string Small = """
-        base: small
-        model: { dimension: 16, layers: 1, heads: 2, hidden: 32, context: 64 }
-        precision: float32
-        device: cpu
-        corpus: { max_documents: 2, questions: 2, statement_forms: 1 }
-        stages:
-          - { name: only, steps: 1, batch: 1, learning_rate: 1e-3 }
-        """;
-
     private readonly Desk _desk = new();
 
     public void Dispose() => _desk.Dispose();
@@ -31,8 +21,7 @@ public sealed class ServeTests : IDisposable
     [Fact]
     public async Task Adapters_are_published_compared_rolled_back_verified_and_served()
     {
-        Assert.Equal(0, await _desk.Run("pretrain", _desk.Write("small.yaml", Small)));
-        var bench = _desk.Bench with { Bases = new BaseCatalog(_desk.Bench.BasesFolder, null) };
+        var bench = await SmallBase.TrainAsync(_desk);
         string[] where = ["--registry", Path.Combine(_desk.Folder, "registry.db"), "--blobs", Path.Combine(_desk.Folder, "blobs")];
         async Task<string> Run(int code, params string[] arguments)
         {

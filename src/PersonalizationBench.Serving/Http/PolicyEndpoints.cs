@@ -32,6 +32,8 @@ internal sealed class PolicyEndpoints(ServerParts parts, ServerOptions options)
             var provenance = Registry.ProvenanceOf(Owner(c), policy, revision);
             return Results.Json(new { revision = Shown(provenance.Chain[^1]), @base = provenance.Base, chain = provenance.Chain.Select(Shown), provenance = provenance.Digest() });
         });
+        policies.MapGet("{policy}/revisions/{revision:int}/adapter", (HttpContext c, string policy, int revision) =>
+            Results.Bytes(Registry.Blobs.Read(Registry.ProvenanceOf(Owner(c), policy, revision).Chain[^1].Digest), "application/octet-stream"));
         policies.MapGet("{policy}/revisions/{revision:int}/evaluations", (HttpContext c, string policy, int revision) => Results.Json(new { data = Registry.Evaluations(Owner(c), policy, revision).Select(Shown) }));
         policies.MapPost("{policy}/revisions/{revision:int}/evaluations", Evaluate);
         policies.MapGet("{policy}/pointers", (HttpContext c, string policy) => Results.Json(new { data = Registry.Pointers(Owner(c), policy).Select(p => new { name = p.Name, revision = p.Revision }) }));
