@@ -55,7 +55,7 @@ internal sealed class Adaptation(Workbench bench, IRevisionStore store)
     public async Task<(AdaptSource Source, AdaptOutcome Outcome)> RunAsync(string policy, string pointer, string baseName, Func<AdaptSource> source, AdaptOptions options, CancellationToken cancellation)
     {
         var started = bench.Clock.GetTimestamp();
-        using var loaded = bench.Bases.Load(baseName, Precision.Auto, "auto") as LoadedBase ?? throw new PbenchException($"base '{baseName}': expected one whose weights can be trained");
+        using var loaded = bench.Bases.Load(baseName, Precision.Auto, MachineBases.Resolve("auto")) as LoadedBase ?? throw new PbenchException($"base '{baseName}': expected one whose weights can be trained");
         var load = Lap(ref started);
         var parent = await store.FindAsync(policy, pointer, cancellation);
         var settings = Settings(options, parent, loaded.Info);

@@ -37,6 +37,18 @@ public sealed class TrustTests(HttpFixture server) : IClassFixture<HttpFixture>
     }
 
     [Fact]
+    public async Task An_adapters_bytes_are_its_owners_with_an_admin_key_alone()
+    {
+        const string Path = "/v1/policies/second/revisions/1/adapter";
+        using var anna = server.Client("anna", KeyKind.Admin);
+        Assert.Equal(AdapterBlob.Pack(server.Canary(1)), await anna.GetByteArrayAsync(Path));
+        using var bert = server.Client("bert", KeyKind.Admin);
+        Assert.Equal(404, (await HttpFixture.Error(await bert.GetAsync(Path))).Status);
+        using var reader = server.Client("anna");
+        Assert.Equal(403, (await HttpFixture.Error(await reader.GetAsync(Path))).Status);
+    }
+
+    [Fact]
     public async Task Revocation_is_immediate_and_publishing_and_inference_have_separate_keys()
     {
         var inference = server.Registry.CreateKey("anna", KeyKind.Inference, "test");
