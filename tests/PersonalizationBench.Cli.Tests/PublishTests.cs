@@ -1,3 +1,4 @@
+using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Serving;
 
@@ -83,6 +84,21 @@ public sealed class PublishTests : IDisposable
         var file = _desk.Write("experiments/kept.yaml", Study.Replace("{ registry: REGISTRY, blobs: BLOBS }", publish, StringComparison.Ordinal).Replace("[small]", "[tiny]", StringComparison.Ordinal));
         Assert.Equal(2, await _desk.Run("validate", file));
         Assert.StartsWith("pbench: experiments/kept.yaml:11: " + error, _desk.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("test-003.lora-r8.s1", "test-003.lora-r8.s1")]
+    [InlineData("Anna B.s1", "anna-b.s1-")]
+    [InlineData("..a", "p.a-")]
+    [InlineData("_x", "p_x-")]
+    [InlineData("0123456789012345678901234567890123456789012345678901234567890123", "012345678901234567890123456789012345678901234567890123-")]
+    public void What_is_no_id_gets_the_nearest_one_with_a_digest(string exact, string id)
+    {
+        var given = PolicyNames.Id(exact);
+        Assert.StartsWith(id, given, StringComparison.Ordinal);
+        Assert.True(PolicyId.IsValid(given), given);
+        Assert.Equal(id.EndsWith('-') ? id.Length + 8 : id.Length, given.Length);
+        Assert.NotEqual(given, PolicyNames.Id(exact + "?"));
     }
 
     [Fact]

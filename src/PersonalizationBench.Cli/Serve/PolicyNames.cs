@@ -26,10 +26,11 @@ internal sealed class PolicyNames(IReadOnlyList<Cell> published)
         if (_datasets) parts.Add(Short(cell.Dataset.Label));
         if (_strategies) parts.Add(Short(cell.Strategy.Label));
         if (_seeds) parts.Add(FormattableString.Invariant($"s{cell.Seed}"));
-        var exact = string.Join('.', parts);
-        // A dot parts; within a part it is one of the characters that have to give way only where that leaves nothing valid.
-        return PolicyId.IsValid(exact) ? exact : Near(exact);
+        return Id(string.Join('.', parts));
     }
+
+    /// <summary>The text itself where it is an id, else the nearest id with a part of the text's digest.</summary>
+    internal static string Id(string exact) => PolicyId.IsValid(exact) ? exact : Near(exact);
 
     private static bool Several<T>(IReadOnlyList<Cell> cells, Func<Cell, T> of) => cells.Select(of).Distinct().Skip(1).Any();
 
@@ -38,10 +39,11 @@ internal sealed class PolicyNames(IReadOnlyList<Cell> published)
 
     private static string Near(string exact)
     {
-        var near = new StringBuilder("p".Length + exact.Length);
+        var near = new StringBuilder();
         foreach (var c in exact.ToLowerInvariant())
         {
             var valid = char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '_' or '-' ? c : '-';
+            // An id begins with a letter or digit.
             if (near.Length == 0 && !char.IsAsciiLetterOrDigit(valid)) near.Append('p');
             if (valid != '.' || near[^1] != '.') near.Append(valid);
         }
