@@ -158,7 +158,7 @@ internal static class AdaptBenchCommand
         foreach (var group in records.GroupBy(r => r.Replayed))
         {
             var rows = group.ToList();
-            string Seconds(Func<AdaptRecord, double> of) => Median([.. rows.Select(of)]).ToString("0.00", CultureInfo.InvariantCulture);
+            string Seconds(Func<AdaptRecord, double> of) => rows.Select(of).Median().ToString("0.00", CultureInfo.InvariantCulture);
             string Percent(Func<AdaptRecord, double?> of) => Accuracy([.. rows.Select(of).OfType<double>()]);
             table.Append(CultureInfo.InvariantCulture,
                 $"| {group.Key} | {rows.Count} | {rows.Sum(r => r.Published)} | {Seconds(r => r.ServedSeconds)} [{rows.Min(r => r.ServedSeconds):0.00}, {rows.Max(r => r.ServedSeconds):0.00}] | {Seconds(r => r.LoadSeconds)} | {Seconds(r => r.TrainSeconds)} | {Seconds(r => r.EvaluateSeconds)} | {Seconds(r => r.PublishSeconds)} | {Percent(r => r.OldBefore)} | {Percent(r => r.OldAfter)} | {Percent(r => r.NewBefore)} | {Percent(r => r.NewAfter)} |\n");
@@ -174,8 +174,6 @@ internal static class AdaptBenchCommand
         var interval = StudentInterval.Mean(users);
         return string.Create(CultureInfo.InvariantCulture, $"{mean:0.0} [{Math.Max(0, 100 * interval.Low):0.0}, {Math.Min(100, 100 * interval.High):0.0}]");
     }
-
-    private static double Median(IReadOnlyList<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static string Readme(string name, IReadOnlyList<AdaptRecord> records) => string.Create(CultureInfo.InvariantCulture, $"""
         # From new documents to a served answer
