@@ -102,6 +102,23 @@ public sealed class StateSpaceTests
         Assert.Equal(10 * (FlopCount.Projections(Mamba) + FlopCount.Mixing(Mamba, 1)), FlopCount.Sequence(Mamba, 10));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Projections_begin_as_the_authors_do(bool isMamba)
+    {
+        // Uniform within 1 / sqrt(inputs), as torch.nn.Linear; what goes onto the residual stream over sqrt(layers) besides.
+        var config = isMamba ? Mamba : Config;
+        using var weights = DecoderWeights.Initialise(config, 1, Precision.Float32);
+        foreach (var tensor in weights.Export().Where(t => t.Name.EndsWith("in_proj.weight", StringComparison.Ordinal) || t.Name.EndsWith("out_proj.weight", StringComparison.Ordinal)))
+        {
+            var bound = 1 / Math.Sqrt(tensor.Shape[1] * (tensor.Name.Contains("out_proj", StringComparison.Ordinal) ? config.Layers : 1.0));
+            var values = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(tensor.Bytes.Span).ToArray();
+            Assert.InRange(values.Max(Math.Abs), 0.98 * bound, bound);
+            Assert.Equal(bound / Math.Sqrt(3), Math.Sqrt(values.Average(v => (double)v * v)), 0.05 * bound);
+        }
+    }
+
     [Fact]
     public void Saved_and_loaded_it_is_the_same()
     {
