@@ -87,13 +87,14 @@ internal static class LoadPage
         var x = axis.IsLog ? Scale.LogAt(ticks) : Scale.Linear(ticks.Select(t => t.Value), 5);
         if (records[0].Arrivals == "closed")
         {
+            var top = Scale.Linear([0, Math.Max(1.2, records.Max(r => r.RatioMax ?? 0.0))], 6);
+            ScatterSeries ByRank(IGrouping<string, LoadRecord> rank, int look, Func<LoadRecord, ScatterPoint> point) => new(Look.Nth(look, $"rank {rank.Key}"), [.. rank.Select(point)], IsJoined: true);
             return ScatterChart.Draw(records[0].Figure,
             [
-                new ScatterPanel("Throughput", "tokens a second over those of the base alone; medians and the range over rounds", x, axis.Name, Scale.Linear([0, Math.Max(1.2, records.Max(r => r.RatioMax ?? 0.0))], 6), "ratio",
-                [
-                    Series(0, "measured", r => new ScatterPoint(axis.Value(r), r.Ratio ?? double.NaN, r.RatioMin, r.RatioMax)),
-                    Series(1, "ceiling", r => new ScatterPoint(axis.Value(r), r.Ceiling, null, null)),
-                ]) { Reference = 1 },
+                new ScatterPanel("Measured", "tokens a second over those of the base alone; medians and the range over rounds", x, axis.Name, top, "ratio",
+                    [.. records.GroupBy(r => r.Rank).Select((g, i) => ByRank(g, i, r => new ScatterPoint(axis.Value(r), r.Ratio ?? double.NaN, r.RatioMin, r.RatioMax)))]) { Reference = 1 },
+                new ScatterPanel("Ceiling", "if bytes were all that counts", x, axis.Name, top, "ratio",
+                    [.. records.GroupBy(r => r.Rank).Select((g, i) => ByRank(g, i, r => new ScatterPoint(axis.Value(r), r.Ceiling, null, null)))]) { Reference = 1 },
             ]);
         }
         return ScatterChart.Draw(records[0].Figure,

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
@@ -59,8 +60,8 @@ public sealed class AdapterLayout
             var site = _sites[at];
             if (projection.Rank > Math.Min(ServingLlama.MaxRank, Math.Min(site.Width, site.Input)))
                 throw new PbenchException($"{source}: module '{projection.Origin}': rank {projection.Rank} is above {Math.Min(ServingLlama.MaxRank, Math.Min(site.Width, site.Input))}");
-            if (Array.FindIndex(projection.A, v => !float.IsFinite(v)) is >= 0 and var inA) throw NotFinite(source, projection.Origin, "lora_A", inA);
-            if (Array.FindIndex(projection.B, v => !float.IsFinite(v)) is >= 0 and var inB) throw NotFinite(source, projection.Origin, "lora_B", inB);
+            RequireFinite(projection.A, source, projection.Origin, "lora_A");
+            RequireFinite(projection.B, source, projection.Origin, "lora_B");
             (ranks[at], scales[at]) = (projection.Rank, (float)projection.Scaling);
             places[2 * at] = elements;
             places[2 * at + 1] = elements + Aligned(ElementsOfA(site, projection.Rank));
@@ -70,41 +71,56 @@ public sealed class AdapterLayout
         foreach (var projection in projections)
         {
             var at = _siteOf[projection.Module];
-            Write(bytes, places[2 * at], PackA(projection.A, _sites[at].Input, projection.Rank));
-            Write(bytes, places[2 * at + 1], PackB(projection.B, _sites[at].Width, projection.Rank));
+            var (site, rank) = (_sites[at], projection.Rank);
+            if (IsBFloat16)
+            {
+                var halves = MemoryMarshal.Cast<byte, ushort>(bytes.AsSpan());
+                PackA(projection.A, site.Input, rank, halves[(int)places[2 * at]..]);
+                PackB(projection.B, site.Width, rank, halves[(int)places[2 * at + 1]..]);
+            }
+            else
+            {
+                var singles = MemoryMarshal.Cast<byte, float>(bytes.AsSpan());
+                projection.A.CopyTo(singles[(int)places[2 * at]..]);
+                Turn(projection.B, site.Width, rank, singles[(int)places[2 * at + 1]..]);
+            }
         }
         return new AdapterImage(bytes, ranks, scales, places);
     }
 
-    /// <summary>A [r, in] as the products want it: as it is in f32, else column tiles of at most 16 ranks, each a tile for every 32
-    /// inputs, [pairs of inputs, ranks, 2].</summary>
-    private float[] PackA(float[] a, int input, int rank)
+    /// <summary>A [r, in] as column tiles of at most 16 ranks, each a tile for every 32 inputs, [pairs of inputs, ranks, 2]; what is beyond r
+    /// and in is zero already.</summary>
+    private static void PackA(ReadOnlySpan<float> a, int input, int rank, Span<ushort> to)
     {
-        if (!IsBFloat16) return a;
         var (ranks, inputs) = (ServingLlama.PaddedRank(rank), Padded(input, 32));
-        var (columns, packed) = (Math.Min(ranks, 16), new float[ranks * inputs]);
+        var columns = Math.Min(ranks, 16);
         for (var k = 0; k < rank; k++)
-            for (var i = 0; i < input; i++)
-                packed[k / columns * columns * inputs + (i / 2 * columns + k % columns) * 2 + i % 2] = a[k * input + i];
-        return packed;
+        {
+            var row = a.Slice(k * input, input);
+            var at = to[(k / columns * columns * inputs + 2 * (k % columns))..];
+            for (var i = 0; i + 1 < row.Length; i += 2)
+                (at[i * columns], at[i * columns + 1]) = (BFloat16.FromSingle(row[i]), BFloat16.FromSingle(row[i + 1]));
+            if (input % 2 != 0) at[(input - 1) * columns] = BFloat16.FromSingle(row[^1]);
+        }
     }
 
-    /// <summary>B [out, r] as the products want it: [r, out] in f32, else for every 16 outputs [pairs of ranks, outputs, 2].</summary>
-    private float[] PackB(float[] b, int width, int rank)
+    /// <summary>B [out, r] as, for every 16 outputs, [pairs of ranks, outputs, 2].</summary>
+    private static void PackB(ReadOnlySpan<float> b, int width, int rank, Span<ushort> to)
     {
-        var ranks = IsBFloat16 ? ServingLlama.PaddedRank(rank) : rank;
-        var packed = new float[ranks * (IsBFloat16 ? Padded(width, 16) : width)];
+        var ranks = ServingLlama.PaddedRank(rank);
         for (var row = 0; row < width; row++)
-            for (var k = 0; k < rank; k++)
-                packed[IsBFloat16 ? row / 16 * 16 * ranks + (k / 2 * 16 + row % 16) * 2 + k % 2 : k * width + row] = b[row * rank + k];
-        return packed;
+        {
+            var own = b.Slice(row * rank, rank);
+            var at = to[(row / 16 * 16 * ranks + row % 16 * 2)..];
+            for (var k = 0; k < own.Length; k++) at[k / 2 * 32 + k % 2] = BFloat16.FromSingle(own[k]);
+        }
     }
 
-    private void Write(byte[] bytes, long place, float[] values)
+    /// <summary>B [out, r] as [r, out].</summary>
+    private static void Turn(ReadOnlySpan<float> b, int width, int rank, Span<float> to)
     {
-        var to = bytes.AsSpan((int)(place * ElementBytes), values.Length * ElementBytes);
-        if (IsBFloat16) BFloat16.FromSingles(values).CopyTo(to);
-        else MemoryMarshal.AsBytes(values.AsSpan()).CopyTo(to);
+        for (var row = 0; row < width; row++)
+            for (var k = 0; k < rank; k++) to[k * width + row] = b[row * rank + k];
     }
 
     private long Aligned(long elements) => (elements * ElementBytes + AlignmentBytes - 1) / AlignmentBytes * AlignmentBytes / ElementBytes;
@@ -115,8 +131,16 @@ public sealed class AdapterLayout
 
     private static int Padded(int value, int to) => (value + to - 1) / to * to;
 
-    private static PbenchException NotFinite(string source, string module, string factor, int at) =>
-        new(FormattableString.Invariant($"{source}: module '{module}': {factor}: value {at} is not finite"));
+    private static void RequireFinite(float[] values, string source, string module, string factor)
+    {
+        // Zero times a number is zero, times anything else it is not: sixteen at a time.
+        var (sum, i) = (Vector<float>.Zero, 0);
+        for (; i + Vector<float>.Count <= values.Length; i += Vector<float>.Count) sum += new Vector<float>(values, i) * 0f;
+        var rest = Vector.Sum(sum);
+        for (; i < values.Length; i++) rest += values[i] * 0f;
+        if (rest == 0) return;
+        throw new PbenchException(FormattableString.Invariant($"{source}: module '{module}': {factor}: value {Array.FindIndex(values, v => !float.IsFinite(v))} is not finite"));
+    }
 }
 
 /// <summary>An adapter as it is served: its factors in one block, and for every site of the layout the rank (0: as in the base), the
