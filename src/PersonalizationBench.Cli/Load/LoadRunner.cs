@@ -41,7 +41,7 @@ internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder
         for (var round = 0; round < spec.Rounds; round++)
         {
             using var target = Target(cell, population);
-            var window = await LoadWindow.ClosedAsync(target, Requests(cell.Alone(), round), spec.Server.Sequences, spec.Seconds, cancellation);
+            var window = await LoadWindow.ClosedAsync(target, Requests(cell.Alone(), round), spec.Server.Sequences, spec.Seconds, null, cancellation);
             speeds.Add(window.TokensPerSecond / (0.5 * (spec.Answer[0] + spec.Answer[^1])));
         }
         _capacity = speeds.Median();
@@ -68,7 +68,7 @@ internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder
 
     private Task<LoadWindow> WindowAsync(LoadTarget target, LoadCell cell, int round, CancellationToken cancellation) => cell.Arrivals is { } share
         ? LoadWindow.OpenAsync(target, Requests(cell, round), share * Capacity, spec.Seconds, cancellation)
-        : LoadWindow.ClosedAsync(target, Requests(cell, round), spec.Server.Sequences, spec.Seconds, cancellation);
+        : LoadWindow.ClosedAsync(target, Requests(cell, round), spec.Server.Sequences, spec.Seconds, cell.BaseShare < 1 ? spec.Requests : spec.Requests / 10, cancellation);
 
     private LoadTarget Target(LoadCell cell, LoadPopulation population) => new(loaded, spec.Server, population, cell.Bits, spec.Server.Sequences);
 

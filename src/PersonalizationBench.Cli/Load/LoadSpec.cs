@@ -31,6 +31,9 @@ public sealed record LoadSpec : IValidatableObject
     /// <summary>How long a cell is measured in one round; as long again is taken by the base alone.</summary>
     [Range(0.01, 86400.0)] public double Seconds { get; init; } = 4;
 
+    /// <summary>A closed loop ends after so many requests, and the base alone after a tenth of them; default: after <see cref="Seconds"/>.</summary>
+    [Range(1, int.MaxValue)] public int? Requests { get; init; }
+
     [Range(1, 1000)] public int Rounds { get; init; } = 3;
 
     /// <summary>Answers of each cell and round that are computed again alone; one that differs fails the run.</summary>

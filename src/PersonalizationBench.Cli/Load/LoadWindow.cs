@@ -11,8 +11,9 @@ namespace PersonalizationBench.Cli.Load;
 internal sealed record LoadWindow(IReadOnlyList<LoadAnswer> Answers, double TokensPerSecond, double MeanSequences, double MeanAdapters)
 {
     /// <summary>So many requests at a time, each followed by the next.</summary>
-    public static Task<LoadWindow> ClosedAsync(LoadTarget target, LoadRequests requests, int concurrency, double seconds, CancellationToken cancellation) =>
-        MeasureAsync(target, seconds, async (isOver, answers) =>
+    /// <param name="most">It ends after so many requests, all of which count; null: after the seconds.</param>
+    public static Task<LoadWindow> ClosedAsync(LoadTarget target, LoadRequests requests, int concurrency, double seconds, int? most, CancellationToken cancellation) =>
+        MeasureAsync(target, seconds, most, async (isOver, answers) =>
         {
             await Task.WhenAll(Enumerable.Range(0, concurrency).Select(_ => Task.Run(async () =>
             {
@@ -28,7 +29,7 @@ internal sealed record LoadWindow(IReadOnlyList<LoadAnswer> Answers, double Toke
 
     /// <summary>Poisson arrivals, so many a second, whatever has become of the earlier ones: a stall falls on all who were due in it.</summary>
     public static Task<LoadWindow> OpenAsync(LoadTarget target, LoadRequests requests, double rate, double seconds, CancellationToken cancellation) =>
-        MeasureAsync(target, seconds, async (isOver, answers) =>
+        MeasureAsync(target, seconds, null, async (isOver, answers) =>
         {
             var asked = new List<Task>();
             await Task.Run(() =>
@@ -45,14 +46,16 @@ internal sealed record LoadWindow(IReadOnlyList<LoadAnswer> Answers, double Toke
             async Task Ask(LoadRequest request, long due) => answers.Add((due, await target.AskAsync(request, due)));
         }, cancellation);
 
-    private static async Task<LoadWindow> MeasureAsync(LoadTarget target, double seconds, Func<Func<bool>, ConcurrentBag<(long Due, LoadAnswer Answer)>, Task> run, CancellationToken cancellation)
+    private static async Task<LoadWindow> MeasureAsync(LoadTarget target, double seconds, int? most, Func<Func<bool>, ConcurrentBag<(long Due, LoadAnswer Answer)>, Task> run, CancellationToken cancellation)
     {
         var answers = new ConcurrentBag<(long Due, LoadAnswer Answer)>();
-        var (warm, started) = (Math.Min(1, seconds / 2), Stopwatch.GetTimestamp());
-        var (from, to) = (started + Ticks(warm), started + Ticks(warm + seconds));
-        var running = run(() => Stopwatch.GetTimestamp() >= to || cancellation.IsCancellationRequested, answers);
+        var (warm, started, claimed) = (Math.Min(1, seconds / 2), Stopwatch.GetTimestamp(), 0);
+        var (from, to) = most is null ? (started + Ticks(warm), started + Ticks(warm + seconds)) : (started, long.MaxValue);
+        // Asked once for each request.
+        var running = run(() => Stopwatch.GetTimestamp() >= to || Interlocked.Increment(ref claimed) > (most ?? int.MaxValue) || cancellation.IsCancellationRequested, answers);
         var before = await At(from);
-        var after = await At(to);
+        if (most is not null) await running;
+        var after = await At(most is null ? to : from);
         await running;
         cancellation.ThrowIfCancellationRequested();
         var steps = Math.Max(1, after.Steps - before.Steps);

@@ -11,16 +11,6 @@ namespace PersonalizationBench.Cli.Tests.Load;
 /// <summary>Loads on a base of one layer.</summary>
 public sealed class LoadTests : IDisposable
 {
-    private const string Small = """
-        base: small
-        model: { dimension: 32, layers: 1, heads: 2, hidden: 64, context: 64 }
-        precision: float32
-        device: cpu
-        corpus: { max_documents: 2, questions: 2, statement_forms: 1 }
-        stages:
-          - { name: only, steps: 1, batch: 1, learning_rate: 1e-3 }
-        """;
-
     private const string Mini = """
         load: mini
         base: small
@@ -43,7 +33,7 @@ public sealed class LoadTests : IDisposable
     [Fact]
     public async Task A_load_is_measured_verified_and_written()
     {
-        var bench = await BaseAsync();
+        var bench = await SmallBase.TrainAsync(_desk);
 
         // Ranks of 8, 16 and 64 are more than some of a base so small can have.
         var mini = Mini.Replace(", mixed", "", StringComparison.Ordinal);
@@ -66,6 +56,18 @@ public sealed class LoadTests : IDisposable
         var page = File.ReadAllText(Path.Combine(folder, "README.md"));
         Assert.Contains("0 differed", page, StringComparison.Ordinal);
         Assert.Contains("## The registry", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_closed_loop_may_end_after_so_many_requests_instead()
+    {
+        var bench = await SmallBase.TrainAsync(_desk);
+        var mini = Mini.Replace("seconds: 0.3", "requests: 40", StringComparison.Ordinal).Replace(", mixed", "", StringComparison.Ordinal);
+
+        Assert.True(await PbenchApp.RunAsync(["load", _desk.Write("experiments/mini.yaml", mini[..mini.IndexOf("  - { figure: busy", StringComparison.Ordinal)])], bench, CancellationToken.None) == 0, _desk.Error);
+
+        var records = RecordCsv.ReadFile<LoadRecord>(Path.Combine(_desk.Folder, "results", "mini", "mini.csv"));
+        Assert.All(records, r => Assert.Equal((80, 80, 0), (r.Requests, r.Verified, r.Mismatches)));
     }
 
     [Theory]
@@ -92,7 +94,7 @@ public sealed class LoadTests : IDisposable
     [Fact]
     public async Task The_oracle_sees_another_token_another_bit_and_another_adapter()
     {
-        var bench = await BaseAsync();
+        var bench = await SmallBase.TrainAsync(_desk);
         using var loaded = (LoadedBase)bench.Bases.Load("small", Precision.Auto, "cpu");
         var blobs = new FolderBlobs(Path.Combine(_desk.Folder, "blobs"), bench.Clock);
         var digests = LoadPopulation.Store(blobs, loaded, [2], files: 2, seed: 1);
@@ -120,7 +122,7 @@ public sealed class LoadTests : IDisposable
     [Fact]
     public async Task A_server_that_is_killed_leaves_nothing_half_done()
     {
-        var bench = await BaseAsync();
+        var bench = await SmallBase.TrainAsync(_desk);
         var output = Path.Combine(_desk.Folder, "crash");
 
         var code = await CrashCommand.Create(bench).Parse([Path.Combine(bench.BasesFolder, "small"), "--kills", "3", "--output", output]).InvokeAsync();
@@ -135,7 +137,7 @@ public sealed class LoadTests : IDisposable
     [Fact]
     public async Task A_server_under_random_traffic_does_nothing_wrong()
     {
-        var bench = await BaseAsync();
+        var bench = await SmallBase.TrainAsync(_desk);
         var output = Path.Combine(_desk.Folder, "soak");
 
         var code = await SoakCommand.Create(bench).Parse([Path.Combine(bench.BasesFolder, "small"), "--minutes", "0.1", "--every", "1", "--output", output]).InvokeAsync();
@@ -153,11 +155,5 @@ public sealed class LoadTests : IDisposable
         var (slope, error) = SoakCommand.Slope(records);
         Assert.Equal(5, slope, 1e-9);
         Assert.Equal(0, error, 1e-6);
-    }
-
-    private async Task<Workbench> BaseAsync()
-    {
-        Assert.Equal(0, await _desk.Run("pretrain", _desk.Write("small.yaml", Small)));
-        return _desk.Bench with { Bases = new BaseCatalog(_desk.Bench.BasesFolder, null) };
     }
 }
