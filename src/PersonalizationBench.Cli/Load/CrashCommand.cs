@@ -15,7 +15,7 @@ internal sealed record CrashRecord
     public required int Kill { get; init; }
     /// <summary>From its start to when it listened.</summary>
     public required double StartMs { get; init; }
-    /// <summary>Of traffic, until it was killed.</summary>
+    /// <summary>From its first answer until it was killed.</summary>
     public required double TrafficMs { get; init; }
     public required long Requests { get; init; }
     public required long Changes { get; init; }
@@ -81,8 +81,10 @@ internal static class CrashCommand
         var random = DeterministicRandom.For(1, FormattableString.Invariant($"kill {kill}"));
         using var server = await population.ServeAsync(cancellation);
         using var traffic = population.Traffic(server, answers);
-        var life = TimeSpan.FromMilliseconds(100 + 2400 * random.NextDouble());
+        var life = TimeSpan.FromMilliseconds(1500 * random.NextDouble());
         var running = traffic.RunAsync(workers, TimeSpan.Zero, kill, cancellation);
+        // A server's first answer takes its time; what is killed is one at work.
+        while (traffic.Served.IsEmpty && !server.HasExited) await Task.Delay(5, cancellation);
         await Task.Delay(life, cancellation);
         traffic.MayBreak = true;
         await server.KillAsync();
@@ -153,7 +155,7 @@ internal static class CrashCommand
     private static string Page(string baseName, IReadOnlyList<CrashRecord> records, IReadOnlyList<string> problems) => $"""
         # A server that is killed
 
-        Made by `./bench bench crash {baseName}`: `pbench serve` is killed with SIGKILL at a random moment of its first seconds of traffic (answers,
+        Made by `./bench bench crash {baseName}`: `pbench serve` is killed with SIGKILL at a random moment of the second and a half after its first answer (answers,
         streams, uploads, publishes, rollbacks, bad requests), and what is left is looked at before it starts again: every revision's
         bytes, every pointer against the last confirmed move and against the audit log, every answer against what was live by that log,
         and every answer against what the same revision answered before the crashes.
