@@ -4,6 +4,7 @@ using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Serving;
 
 namespace PersonalizationBench.Cli.Load;
@@ -14,7 +15,10 @@ internal sealed class LoadPopulation : IDisposable
     private const string Owner = "load", Actor = "pbench load", Code = "drawn";
     private const int LookUps = 10_000;
 
-    private LoadPopulation(IRegistry registry, string secret, int policies, int rank) => (Registry, Secret, Policies, Rank) = (registry, secret, policies, rank);
+    private LoadPopulation(IRegistry registry, string path, string secret, int policies, int rank) => (Registry, Path, Secret, Policies, Rank) = (registry, path, secret, policies, rank);
+
+    /// <summary>Of the registry's database.</summary>
+    public string Path { get; }
 
     public IRegistry Registry { get; }
 
@@ -39,7 +43,7 @@ internal sealed class LoadPopulation : IDisposable
     /// <param name="digests">Of the files; policy i has the (i mod count)-th.</param>
     public static LoadPopulation Create(string folder, IBlobStore blobs, LoadedBase loaded, IReadOnlyList<string> digests, int rank, int policies, TimeProvider clock)
     {
-        var path = Path.Combine(folder, FormattableString.Invariant($"registry-{policies}.db"));
+        var path = System.IO.Path.Combine(folder, FormattableString.Invariant($"registry-{policies}.db"));
         Directory.CreateDirectory(folder);
         string secret;
         using (var registry = RegistryDatabase.Open(path, blobs, clock))
@@ -61,12 +65,15 @@ internal sealed class LoadPopulation : IDisposable
             opened.Resolve(Owner, PolicyName(random.Next(policies)));
             times.Add(Stopwatch.GetElapsedTime(from).TotalSeconds);
         }
-        return new LoadPopulation(opened, secret, policies, rank) { OpenSeconds = seconds, BytesPerPolicy = (double)new FileInfo(path).Length / policies, LookUpSeconds = times };
+        return new LoadPopulation(opened, path, secret, policies, rank) { OpenSeconds = seconds, BytesPerPolicy = (double)new FileInfo(path).Length / policies, LookUpSeconds = times };
     }
 
     /// <summary>Draws and stores the adapters; those of one seed are the same files again.</summary>
     public static IReadOnlyList<string> Store(IBlobStore blobs, LoadedBase loaded, IReadOnlyList<int> ranks, int files, long seed) =>
-        [.. Enumerable.Range(0, files).Select(i => blobs.Put(AdapterBlob.Pack(ServingWorkload.Make(loaded, ranks[i % ranks.Count], FormattableString.Invariant($"load {seed} {i}"), strength: 0.1))))];
+        [.. Enumerable.Range(0, files).Select(i => blobs.Put(AdapterBlob.Pack(Adapter(loaded, ranks[i % ranks.Count], seed, i))))];
+
+    /// <summary>The i-th adapter of a seed; its answers are others than the base's.</summary>
+    public static PeftAdapter Adapter(LoadedBase loaded, int rank, long seed, int i) => ServingWorkload.Make(loaded, rank, FormattableString.Invariant($"load {seed} {i}"), strength: 0.1);
 
     public void Dispose() => Registry.Dispose();
 }

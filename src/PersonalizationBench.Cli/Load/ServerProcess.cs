@@ -1,12 +1,15 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Cli.Load;
 
-/// <summary><c>pbench serve</c> as a process of its own, on a free port of this machine.</summary>
+/// <summary>A server as a process of its own, on a free port of this machine.</summary>
 internal sealed partial class ServerProcess : IDisposable
 {
+    private const int LinesKept = 5;
+
     private readonly Process _process;
 
     private ServerProcess(Process process, Uri address, TimeSpan start) => (_process, Address, StartTime) = (process, address, start);
@@ -28,26 +31,52 @@ internal sealed partial class ServerProcess : IDisposable
         }
     }
 
-    public static async Task<ServerProcess> StartAsync(string name, string registry, string blobs, CancellationToken cancellation)
+    /// <summary><c>pbench serve</c>.</summary>
+    /// <param name="limits">Options that say what it may take.</param>
+    public static Task<ServerProcess> StartAsync(string name, string registry, string blobs, IReadOnlyList<string> limits, CancellationToken cancellation) => StartAsync(new ProcessStartInfo("dotnet",
+    [
+        "exec", typeof(ServerProcess).Assembly.Location, "serve", name, "--url", "http://127.0.0.1:0", "--registry", registry, "--blobs", blobs,
+        "--requests-per-second", "1000000", .. limits,
+    ]), cancellation);
+
+    /// <summary>Any program that prints where it listens once it answers.</summary>
+    public static async Task<ServerProcess> StartAsync(ProcessStartInfo start, CancellationToken cancellation)
     {
-        string[] arguments =
-        [
-            "exec", typeof(ServerProcess).Assembly.Location, "serve", name, "--url", "http://127.0.0.1:0", "--registry", registry, "--blobs", blobs,
-            "--slots", "8", "--sequences", "16", "--adapter-memory", "4", "--kv-memory", "16", "--requests-per-second", "1000000",
-        ];
+        (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         var started = Stopwatch.GetTimestamp();
-        var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true }) ?? throw new PbenchException("dotnet could not be started");
+        var (said, address) = (new ConcurrentQueue<string>(), new TaskCompletionSource<Uri>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var process = new Process { StartInfo = start };
         // Whoever prints and is not read stops some day.
-        var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
-        while (await process.StandardOutput.ReadLineAsync(cancellation) is { } line)
+        process.OutputDataReceived += (_, line) => Read(line.Data);
+        process.ErrorDataReceived += (_, line) => Read(line.Data);
+        try
         {
-            if (AddressInLine().Match(line) is not { Success: true } match) continue;
-            _ = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
-            return new ServerProcess(process, new Uri(match.Value), Stopwatch.GetElapsedTime(started));
+            process.Start();
+            process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
+            var ended = process.WaitForExitAsync(cancellation);
+            if (await Task.WhenAny(address.Task, ended) == address.Task) return new ServerProcess(process, await address.Task, Stopwatch.GetElapsedTime(started));
+            await ended;
+            throw new PbenchException(FormattableString.Invariant($"the server ended with {process.ExitCode}: {string.Join("\n", said)}"));
         }
-        await process.WaitForExitAsync(cancellation);
-        var said = (await errors).Trim();
-        throw new PbenchException(FormattableString.Invariant($"the server ended with {process.ExitCode}: {said}"));
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            process.Dispose();
+            throw new PbenchException($"{start.FileName} could not be started: {e.Message}", e);
+        }
+        catch
+        {
+            Stop(process);
+            throw;
+        }
+
+        void Read(string? line)
+        {
+            if (line is null || address.Task.IsCompleted) return;
+            if (AddressInLine().Match(line) is { Success: true } match) address.TrySetResult(new Uri(match.Groups[1].Value));
+            said.Enqueue(line);
+            while (said.Count > LinesKept) said.TryDequeue(out _);
+        }
     }
 
     /// <summary>SIGKILL: nothing of it runs on.</summary>
@@ -57,12 +86,14 @@ internal sealed partial class ServerProcess : IDisposable
         await _process.WaitForExitAsync();
     }
 
-    public void Dispose()
+    public void Dispose() => Stop(_process);
+
+    private static void Stop(Process process)
     {
-        if (!_process.HasExited) _process.Kill();
-        _process.Dispose();
+        if (!process.HasExited) process.Kill();
+        process.Dispose();
     }
 
-    [GeneratedRegex(@"http://\S+")]
+    [GeneratedRegex(@"(?:at|listening on) (http://\S+)")]
     private static partial Regex AddressInLine();
 }

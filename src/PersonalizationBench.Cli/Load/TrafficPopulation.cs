@@ -10,6 +10,9 @@ internal sealed class TrafficPopulation
     private const int Owners = 4, PoliciesEach = 4, Adapters = 24, Rank = 4;
     private const string Actor = "pbench";
 
+    /// <summary>Little of everything, so that much is loaded, evicted and waited for.</summary>
+    private static readonly string[] s_limits = ["--slots", "8", "--sequences", "16", "--adapter-memory", "4", "--kv-memory", "16"];
+
     private TrafficPopulation(string registry, string blobs, string baseName, int vocabulary, IReadOnlyList<TrafficPolicy> policies, IReadOnlyList<byte[]> adapters) =>
         (Registry, Blobs, Base, Vocabulary, Policies, AdapterBlobs) = (registry, blobs, baseName, vocabulary, policies, adapters);
 
@@ -51,5 +54,5 @@ internal sealed class TrafficPopulation
 
     public HttpTraffic Traffic(ServerProcess server, System.Collections.Concurrent.ConcurrentDictionary<string, string> answers) => new(server.Address, Base, Vocabulary, Policies, AdapterBlobs, answers);
 
-    public Task<ServerProcess> ServeAsync(CancellationToken cancellation) => ServerProcess.StartAsync(Base, Registry, Blobs, cancellation);
+    public Task<ServerProcess> ServeAsync(CancellationToken cancellation) => ServerProcess.StartAsync(Base, Registry, Blobs, s_limits, cancellation);
 }
