@@ -128,16 +128,16 @@ public sealed class LlamaCppTests : IDisposable
     [Fact]
     public async Task A_closed_loop_asks_for_as_many_adapters_as_it_is_told()
     {
-        var loop = new ClosedLoop(Concurrency: 4, Vocabulary: 10, Prompt: 3, Answer: 8, TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(200));
+        var loop = new ClosedLoop(Concurrency: 4, Vocabulary: 10, Prompt: 3, Answer: 8, TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(500));
         foreach (var (distinct, adapters) in new[] { (0, new[] { -1 }), (1, [0]), (3, [0, 1, 2]) })
         {
             using var server = new Echo();
             var (tokensPerSecond, answerTokens) = await loop.RunAsync(server, distinct, "test", CancellationToken.None);
             Assert.Equal(adapters, server.Asked.Select(a => a.Adapter).Distinct().Order());
-            // First answers of several lengths, then whole ones; half of what is asked for is given.
+            // First answers of several lengths, then whole ones; half of what is asked for is given. A busy machine may be too late for any.
             Assert.Equal([2, 4, 6, 8], server.Asked.Select(a => a.Tokens).Distinct().Order());
-            Assert.InRange(answerTokens, 1, 4);
-            Assert.True(tokensPerSecond > 0);
+            Assert.InRange(answerTokens, 0, 4);
+            Assert.InRange(tokensPerSecond, 0, 2 * server.Asked.Sum(a => a.Tokens));
         }
     }
 

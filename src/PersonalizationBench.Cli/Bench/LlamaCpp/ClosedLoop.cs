@@ -21,12 +21,13 @@ internal sealed record ClosedLoop(int Concurrency, int Vocabulary, int Prompt, i
             var random = DeterministicRandom.For(worker, seed);
             var adapter = distinct == 0 ? -1 : worker % distinct;
             // First answers of all lengths: those who ask would otherwise go in step, and whole waves fall on one side of the clock's end.
-            for (var wanted = Math.Max(1, Answer * (worker + 1) / Concurrency); Stopwatch.GetElapsedTime(begun) < end; wanted = Answer)
+            for (var wanted = Math.Max(1, Answer * (worker + 1) / Concurrency); ; wanted = Answer)
             {
                 int[] prompt = [.. Enumerable.Range(0, Prompt).Select(_ => random.Next(2, Vocabulary))];
                 var got = await server.AskAsync(prompt, adapter, wanted, cancellation);
                 var at = Stopwatch.GetElapsedTime(begun);
-                if (at < Warm || at >= end) continue;
+                if (at >= end) break;
+                if (at < Warm) continue;
                 Interlocked.Add(ref tokens, got);
                 Interlocked.Increment(ref answers);
             }
