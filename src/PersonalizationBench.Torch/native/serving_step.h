@@ -96,13 +96,13 @@ class ServingStep final : public ServingModel {
 
   int64_t page_step() const { return s.groups * 2 * kPage * s.width; }
 
-  // Equal shares for the cores, in whole tiles.
+  // Equal shares for the cores.
   template <class F>
   void shared(const std::vector<int32_t>& rows, const F& body) {
     int64_t count = static_cast<int64_t>(rows.size());
     if (count == 0) return;
     int64_t threads = at::get_num_threads(), each = (count + threads - 1) / threads;
-    each = std::min(kLargest, (each + 15) / 16 * 16);
+    each = std::min(kLargest, each);
     at::parallel_for(0, (count + each - 1) / each, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         int64_t own = std::min(each, count - i * each);
@@ -132,6 +132,8 @@ class ServingStep final : public ServingModel {
     for (int64_t i = 0, next; i < count; i = next) {
       int32_t slot = r_->slots[rows[i]];
       for (next = i + 1; next < count && next - i < M::kTogether && r_->slots[rows[next]] == slot;) next++;
+      // Every adapter is somewhere else: the next one's way here takes as long as this one's sums.
+      if (next < count && r_->slots[rows[next]] != slot) prefetch(layer, which, r_->slots[rows[next]]);
       if (slot < 0) continue;
       const T* adapter = static_cast<const T*>(r_->adapters) + slot * r_->slot_step;
       for (size_t at : by_product_[layer * kProducts + which]) {
@@ -141,6 +143,18 @@ class ServingStep final : public ServingModel {
         if (rank == 0) continue;
         updates.add(x + i * w.in, next - i, w.in, adapter + place[0], adapter + place[1], rank, r_->scales[entry], site.width, y + i * w.out + site.offset, w.out);
       }
+    }
+  }
+
+  void prefetch(int64_t layer, int which, int32_t slot) const {
+    if (slot < 0) return;
+    const T* adapter = static_cast<const T*>(r_->adapters) + slot * r_->slot_step;
+    for (size_t at : by_product_[layer * kProducts + which]) {
+      int64_t entry = slot * static_cast<int64_t>(sites_.size()) + static_cast<int64_t>(at), rank = r_->ranks[entry];
+      const int64_t* place = r_->places + 2 * entry;
+      if (rank == 0) continue;
+      const char *from = reinterpret_cast<const char*>(adapter + place[0]), *to = reinterpret_cast<const char*>(adapter + place[1] + rank * sites_[at].width);
+      for (; from < to; from += 64) __builtin_prefetch(from, 0, 2);
     }
   }
 
