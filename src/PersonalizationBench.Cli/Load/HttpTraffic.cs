@@ -147,6 +147,8 @@ internal sealed class HttpTraffic : IDisposable
         await policy.Change.WaitAsync(cancellation);
         try
         {
+            // Where the last move's end is not known, the server is going down; another would hide which of them happened.
+            if (policy.Pending is not null) return;
             Count("uploads and publishes");
             using var content = new ByteArrayContent(random.Pick(_adapters));
             content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
@@ -167,7 +169,7 @@ internal sealed class HttpTraffic : IDisposable
         await policy.Change.WaitAsync(cancellation);
         try
         {
-            if (policy.Live < 2) return;
+            if (policy.Live < 2 || policy.Pending is not null) return;
             Count("rollbacks");
             await MoveAsync(policy, random.Next(1, policy.Live), isRollback: true, cancellation);
         }
