@@ -75,7 +75,6 @@ internal static class ServingBenchCommand
                 }
                 costs.Append(await Costs(workload, parse.GetValue(s_rounds)));
             }
-            costs.Append(await Cliff(loaded));
             var folder = parse.GetValue(s_output) ?? Path.Combine(workbench.ResultsFolder, "serving");
             BenchFolder.Write(folder, Csv, records, $"pbench bench serving {parse.GetRequiredValue(s_base)}", new JsonObject { ["rounds"] = parse.GetValue(s_rounds), ["prompt"] = Prompt, ["tokens"] = Tokens }, started, torch.__version__);
             AtomicFile.WriteText(Path.Combine(folder, "README.md"), Readme(parse.GetRequiredValue(s_base), records, costs.ToString()));
@@ -143,24 +142,6 @@ internal static class ServingBenchCommand
         var copy = 1e3 * (workload.Engine.Metrics.SlotLoadTime.SumSeconds - seconds) / Math.Max(1, workload.Engine.Metrics.SlotLoadTime.Count - copies);
         return string.Create(CultureInfo.InvariantCulture,
             $"- rank {workload.Rank}: first token of {Prompt} tokens, median ms: base {alone.Median():0.00}, adapter in a slot {slot.Median():0.00} ({slot.Median() / alone.Median():0.00} times), in memory {memory.Median():0.00}; p99 {alone.Quantile(0.99):0.00}, {slot.Quantile(0.99):0.00}, {memory.Quantile(0.99):0.00}. Copy into a slot, mean: {copy:0.000} ms for {workload.Model.Layout.BytesOf(workload.Rank)} bytes.\n");
-    }
-
-    /// <summary>Throughput as more adapters are active than there are slots.</summary>
-    private static async Task<string> Cliff(LoadedBase loaded)
-    {
-        const int Few = 16, Requests = 1500;
-        using var workload = new ServingWorkload(loaded, 8, 8 * Few, Few);
-        await workload.ClosedLoopAsync(Few, 8 * Few, 8, 1, 4 * 8 * Few);
-        var text = new StringBuilder($"- {Few} slots, {Few} requests at a time of 16 tokens each after 16, rank 8, tokens a second by active adapters (share that found its slot): ");
-        var parts = new List<string>();
-        foreach (var active in new[] { Few / 2, Few, 2 * Few, 8 * Few })
-        {
-            var runs = new List<(double TokensPerSecond, double SlotHits)>();
-            for (var round = 0; round < 3; round++) runs.Add(await workload.ClosedLoopAsync(Few, active, 16, 16, Requests));
-            var median = runs.OrderBy(r => r.TokensPerSecond).ElementAt(1);
-            parts.Add(string.Create(CultureInfo.InvariantCulture, $"{active}: {median.TokensPerSecond:0} ({median.SlotHits:0.00})"));
-        }
-        return text.Append(string.Join(", ", parts)).Append(".\n").ToString();
     }
 
     private static string Name(AdapterMix mix) => mix switch

@@ -71,23 +71,6 @@ internal sealed class ServingWorkload : IDisposable
         return (await answer.Result).FirstToken.TotalMilliseconds;
     }
 
-    /// <summary>Tokens a second of so many requests at a time, one after another for ever, their adapters drawn from the first so many.</summary>
-    public async Task<(double TokensPerSecond, double SlotHits)> ClosedLoopAsync(int concurrency, int active, int prompt, int tokens, int requests)
-    {
-        var (loads, started, left) = (Engine.Metrics.SlotLoads, Stopwatch.GetTimestamp(), requests);
-        var draw = new DeterministicRandom(active);
-        await Task.WhenAll(Enumerable.Range(0, concurrency).Select(_ => Task.Run(async () =>
-        {
-            while (Interlocked.Decrement(ref left) >= 0)
-            {
-                int adapter;
-                lock (draw) adapter = draw.Next(0, active);
-                await Engine.Submit(Request(Name(adapter), prompt, tokens)).Result;
-            }
-        })));
-        return (requests * tokens / Stopwatch.GetElapsedTime(started).TotalSeconds, 1 - (double)(Engine.Metrics.SlotLoads - loads) / requests);
-    }
-
     public static string Name(int adapter) => FormattableString.Invariant($"adapter-{adapter}");
 
     public void Dispose() => Engine.Dispose();

@@ -167,5 +167,5 @@ internal static class CrashCommand
         """;
 
     private static string Summary(IReadOnlyList<CrashRecord> records) => string.Create(CultureInfo.InvariantCulture,
-        $"{records.Count} kills: {records.Sum(r => r.Requests)} requests, {records.Sum(r => r.Changes)} changes, {records.Sum(r => r.Unconfirmed)} under way of which {records.Sum(r => r.UnconfirmedDone)} had happened, {records.Sum(r => r.Served)} answers held against the audit log, {records[^1].Revisions} revisions read, {records.Sum(r => r.Problems)} problems; up again in {records.Select(r => r.StartMs).Median():0} ms (median)");
+        $"{records.Count} kills: {records.Sum(r => r.Requests)} requests, {records.Sum(r => r.Changes)} changes, {records.Sum(r => r.Unconfirmed)} under way of which {records.Sum(r => r.UnconfirmedDone)} had happened, {records.Sum(r => r.Served)} answers held against the audit log, {records[^1].Revisions} revisions whole, {records.Sum(r => r.Problems)} problems; up again in {records.Select(r => r.StartMs).Median():0} ms (median)");
 }

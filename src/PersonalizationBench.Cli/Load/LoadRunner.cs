@@ -14,7 +14,7 @@ internal sealed class LoadRunner(LoadSpec spec, LoadedBase loaded, string folder
     private double? _capacity;
 
     /// <summary>Requests a second that the base alone can take, in a closed loop.</summary>
-    public double Capacity => _capacity ?? throw new InvalidOperationException("not measured");
+    private double Capacity => _capacity ?? throw new InvalidOperationException("not measured");
 
     /// <exception cref="PbenchException">An answer is not what the oracle gives.</exception>
     public async Task<LoadRecord> MeasureAsync(LoadCell cell, CancellationToken cancellation)

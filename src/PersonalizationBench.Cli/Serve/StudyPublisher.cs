@@ -35,7 +35,7 @@ internal sealed class StudyPublisher : IPersonalModelsSink, IDisposable
     {
         (_bench, _plan, _spec, _cells) = (bench, plan, spec, Published(plan, spec));
         _names = new PolicyNames(_cells);
-        _registry = RegistryDatabase.Open(spec.Registry, new FolderBlobs(spec.Blobs, bench.Clock), bench.Clock);
+        _registry = RegistryDatabase.Open(spec.Registry, BlobStores.Open(spec.Blobs, bench.Clock), bench.Clock);
         _publisher = new AdapterPublisher(_registry, Owner(plan, spec), "pbench run");
     }
 

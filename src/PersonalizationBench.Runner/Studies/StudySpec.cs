@@ -53,8 +53,8 @@ public sealed record PublishSpec
     [MinLength(1, ErrorMessage = "expected a file or postgres://...")]
     public required string Registry { get; init; }
 
-    /// <summary>Folder of the adapters' bytes.</summary>
-    [MinLength(1, ErrorMessage = "expected a folder")]
+    /// <summary>Folder of the adapters' bytes, or <c>s3://bucket/prefix</c>.</summary>
+    [MinLength(1, ErrorMessage = "expected a folder or s3://bucket/prefix")]
     public required string Blobs { get; init; }
 
     /// <summary>Whose policies they become; null: the study's name.</summary>

@@ -132,8 +132,6 @@ class ServingStep final : public ServingModel {
     for (int64_t i = 0, next; i < count; i = next) {
       int32_t slot = r_->slots[rows[i]];
       for (next = i + 1; next < count && next - i < M::kTogether && r_->slots[rows[next]] == slot;) next++;
-      // Every adapter is somewhere else: the next one's way here takes as long as this one's sums.
-      if (next < count && r_->slots[rows[next]] != slot) prefetch(layer, which, r_->slots[rows[next]]);
       if (slot < 0) continue;
       const T* adapter = static_cast<const T*>(r_->adapters) + slot * r_->slot_step;
       for (size_t at : by_product_[layer * kProducts + which]) {
@@ -143,18 +141,6 @@ class ServingStep final : public ServingModel {
         if (rank == 0) continue;
         updates.add(x + i * w.in, next - i, w.in, adapter + place[0], adapter + place[1], rank, r_->scales[entry], site.width, y + i * w.out + site.offset, w.out);
       }
-    }
-  }
-
-  void prefetch(int64_t layer, int which, int32_t slot) const {
-    if (slot < 0) return;
-    const T* adapter = static_cast<const T*>(r_->adapters) + slot * r_->slot_step;
-    for (size_t at : by_product_[layer * kProducts + which]) {
-      int64_t entry = slot * static_cast<int64_t>(sites_.size()) + static_cast<int64_t>(at), rank = r_->ranks[entry];
-      const int64_t* place = r_->places + 2 * entry;
-      if (rank == 0) continue;
-      const char *from = reinterpret_cast<const char*>(adapter + place[0]), *to = reinterpret_cast<const char*>(adapter + place[1] + rank * sites_[at].width);
-      for (; from < to; from += 64) __builtin_prefetch(from, 0, 2);
     }
   }
 
