@@ -60,6 +60,10 @@ internal sealed class ServerRevisions : IRevisionStore
     public Task PublishAsync(string policy, string pointer, int revision, int? expected, CancellationToken cancellation) =>
         SendAsync(HttpMethod.Put, $"{Path(policy)}/pointers/{Uri.EscapeDataString(pointer)}", expected is null ? JsonContent.Create(new { revision }) : JsonContent.Create(new { revision, expected }), cancellation);
 
+    /// <summary>Moves a pointer that stands where expected back to an earlier revision.</summary>
+    public Task RollBackAsync(string policy, string pointer, int revision, int expected, CancellationToken cancellation) =>
+        SendAsync(HttpMethod.Post, $"{Path(policy)}/pointers/{Uri.EscapeDataString(pointer)}/rollback", JsonContent.Create(new { revision, expected }), cancellation);
+
     /// <summary>One token of the policy's pointer. Throws where another revision than this one gave it.</summary>
     public async Task AskAsync(string policy, string pointer, int revision, string prompt, CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Models;
 using PersonalizationBench.Serving;
@@ -52,7 +53,10 @@ internal sealed class TrafficPopulation
         return new TrafficPopulation(path, blobs, baseName, loaded.Config.VocabularySize, policies, adapters);
     }
 
-    public HttpTraffic Traffic(ServerProcess server, System.Collections.Concurrent.ConcurrentDictionary<string, string> answers) => new(server.Address, Base, Vocabulary, Policies, AdapterBlobs, answers);
+    public HttpTraffic Traffic(ServerProcess server, ConcurrentDictionary<string, string> answers) => Traffic(server, Policies, answers);
+
+    /// <summary>On some of the policies, of two owners at least.</summary>
+    public HttpTraffic Traffic(ServerProcess server, IReadOnlyList<TrafficPolicy> policies, ConcurrentDictionary<string, string> answers) => new(server.Address, Base, Vocabulary, policies, AdapterBlobs, answers);
 
     public Task<ServerProcess> ServeAsync(CancellationToken cancellation) => ServerProcess.StartAsync(Base, Registry, Blobs, s_limits, cancellation);
 }

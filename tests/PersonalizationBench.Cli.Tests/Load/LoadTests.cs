@@ -149,6 +149,22 @@ public sealed class LoadTests : IDisposable
     }
 
     [Fact]
+    public async Task A_rollback_under_traffic_is_timed_until_the_next_answer()
+    {
+        var bench = await SmallBase.TrainAsync(_desk);
+        var output = Path.Combine(_desk.Folder, "rollback");
+
+        var code = await PbenchApp.RunAsync(["bench", "rollback", Path.Combine(bench.BasesFolder, "small"), "--moves", "5", "--workers", "2", "--output", output], bench, CancellationToken.None);
+
+        Assert.True(code == 0, _desk.Error);
+        var records = RecordCsv.ReadFile<RollbackRecord>(Path.Combine(output, "rollback.csv"));
+        Assert.Equal(Enumerable.Repeat(("rollback", "publish"), 10).SelectMany(k => new[] { k.Item1, k.Item2 }), records.Select(r => r.Kind));
+        Assert.Equal([0, 2], records.Select(r => r.Workers).Distinct());
+        Assert.All(records, r => Assert.True(r.BeforeMs > 0 && r.MoveMs > 0 && r.NextMs > 0));
+        Assert.Contains("With 2 other requests at a time, 5 rollbacks", File.ReadAllText(Path.Combine(output, "README.md")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_slope_is_that_of_the_line_after_the_first_third()
     {
         var records = Enumerable.Range(0, 30).Select(i => new SoakRecord { Minutes = i, ResidentBytes = i < 10 ? 7 * i * i : 1000 + 5 * i, Requests = 0, Faults = 0 }).ToList();
