@@ -17,7 +17,7 @@ internal sealed class LadderSweep(Workbench bench, LadderSpec ladder, string pat
         var rows = new List<SweepRecord>();
         foreach (var rung in _sweep.Rungs is { } named ? [.. named.Select(ladder.Rung)] : ladder.Rungs)
         {
-            foreach (var scale in _sweep.Scales)
+            foreach (var scale in _sweep.Scales.Select(s => _sweep.Around ? s * rung.LearningRateScale : s))
             {
                 var spec = Shortened(rung, scale);
                 var steps = spec.Stages.Sum(s => s.Steps);

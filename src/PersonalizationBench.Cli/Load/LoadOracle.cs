@@ -23,7 +23,8 @@ internal sealed class LoadOracle(LoadedBase loaded, LoadServer server, LoadPopul
         var order = Enumerable.Range(0, whole.Count).ToList();
         new DeterministicRandom(whole.Count).Shuffle(order);
         var (with, apart, mismatches) = (0, 0, 0);
-        foreach (var answer in order.Take(count).Select(i => whole[i]))
+        // One adapter after the other, so that each is loaded once; the order says nothing about the answers.
+        foreach (var answer in order.Take(count).Select(i => whole[i]).OrderBy(a => a.Digest, StringComparer.Ordinal))
         {
             cancellation.ThrowIfCancellationRequested();
             var request = answer.Request with { CancelAfter = null };

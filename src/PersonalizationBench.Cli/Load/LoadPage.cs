@@ -18,7 +18,7 @@ internal static class LoadPage
             Made by `./bench load experiments/{spec.Load}.yaml` on {BenchFolder.Processor()}, {Environment.ProcessorCount} cores. {Prose(spec.Description)}
 
             Base {spec.Base}, {spec.Server.Slots} slots, at most {spec.Server.Sequences} sequences in a batch, {spec.Server.AdapterMemory} MiB of adapters in memory, prompts of {Range(spec.Prompt)} tokens and answers of {Range(spec.Answer)};
-            {spec.Rounds} rounds of {spec.Seconds} s a cell, each beside the base alone. Requests go through key, registry and engine, not through HTTP, which would
+            {(spec.Rounds == 1 ? "one round" : $"{spec.Rounds} rounds")} of {(spec.Requests is { } requests ? $"{requests} requests" : string.Create(CultureInfo.InvariantCulture, $"{spec.Seconds} s"))} a cell, each beside the base alone. Requests go through key, registry and engine, not through HTTP, which would
             cost the same with and without adapters. Adapters are drawn, not trained; policies beyond the first {spec.Files} are clones of those files. In all {records.Sum(r => r.Verified)}
             answers were computed again alone, {records.Sum(r => r.Mismatches)} differed; of {records.Sum(r => r.VerifiedWithAdapter)} with an adapter the base would have answered {records.Sum(r => r.ToldApart)} otherwise.
 

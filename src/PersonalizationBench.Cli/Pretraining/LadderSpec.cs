@@ -49,9 +49,12 @@ internal sealed record LadderHead
 /// <summary>How the rungs' learning rates are chosen: short runs from the start, and the lowest held-out loss.</summary>
 public sealed record SweepSpec
 {
-    /// <summary>Factors on the learning rates as they are written.</summary>
+    /// <summary>Factors on the learning rates as the stages have them.</summary>
     [MinLength(2, ErrorMessage = "expected at least two factors to choose from")]
     public required IReadOnlyList<double> Scales { get; init; }
+
+    /// <summary>The factors are on each rung's own <c>learning_rate_scale</c> too, to look on both sides of rates that differ much.</summary>
+    public bool Around { get; init; }
 
     /// <summary>Stages trained, from the first.</summary>
     [Range(1, 100)] public int Stages { get; init; } = 1;
