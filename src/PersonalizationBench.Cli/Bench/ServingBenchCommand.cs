@@ -36,7 +36,7 @@ internal sealed record ServingRecord
     /// <summary>What the ratio could be if bytes were all that counts.</summary>
     public required double Ceiling { get; init; }
     /// <summary>The ratio over the ceiling.</summary>
-    public double OfCeiling => Ratio / Ceiling;
+    public required double OfCeiling { get; init; }
 }
 
 /// <summary>
@@ -61,17 +61,18 @@ internal static class ServingBenchCommand
         {
             var workbench = bench ?? Workbench.OfThisMachine();
             var started = workbench.Clock.GetUtcNow();
-            using var loaded = workbench.Bases.Load(parse.GetRequiredValue(s_base), Precision.Auto, "cpu") as LoadedBase ?? throw new PbenchException("BASE: cannot be served");
+            using var loaded = Load();
             var records = new List<ServingRecord>();
             var costs = new StringBuilder();
             foreach (var rank in parse.GetRequiredValue(s_ranks))
             {
-                using var workload = new ServingWorkload(loaded, rank, Slots, Slots);
+                using var copy = Load();
+                using var workload = new ServingWorkload(loaded, copy, rank, Slots, Slots);
                 foreach (var batch in parse.GetRequiredValue(s_batches))
                 {
                     cancellation.ThrowIfCancellationRequested();
                     records.AddRange(await Measure(loaded, workload, batch, parse.GetValue(s_rounds)));
-                    workbench.Output.WriteLine(FormattableString.Invariant($"rank {rank}, batch {batch}: {string.Join(", ", records[^4..].Select(r => $"{r.Mix} {r.Ratio:0.00} ({r.OfCeiling:0.00} of the ceiling)"))}"));
+                    workbench.Output.WriteLine(FormattableString.Invariant($"rank {rank}, batch {batch}: {string.Join(", ", records[^Enum.GetValues<AdapterMix>().Length..].Select(r => $"{r.Mix} {r.Ratio:0.00} ({r.OfCeiling:0.00} of the ceiling)"))}"));
                 }
                 costs.Append(await Costs(workload, parse.GetValue(s_rounds)));
             }
@@ -82,6 +83,8 @@ internal static class ServingBenchCommand
             workbench.Output.Write(costs);
             workbench.Output.WriteLine($"written: {Workbench.Shown(folder)}");
             return 0;
+
+            LoadedBase Load() => workbench.Bases.Load(parse.GetRequiredValue(s_base), Precision.Auto, "cpu") as LoadedBase ?? throw new PbenchException("BASE: cannot be served");
         });
         return serving;
     }
@@ -104,6 +107,7 @@ internal static class ServingBenchCommand
             var ratios = speeds[mix].Zip(speeds[AdapterMix.BaseOnly], (own, alone) => own / alone).ToList();
             var distinct = mix switch { AdapterMix.OneAdapter => 1, AdapterMix.AllDistinct => batch, _ => 0 };
             var context = Prompt + Tokens / 2.0;
+            var ceiling = ServingCeiling.Of(loaded, workload.Model.Layout, batch, context, distinct * workload.Model.Layout.BytesOf(workload.Rank));
             return new ServingRecord
             {
                 Base = loaded.Info.Name,
@@ -121,7 +125,8 @@ internal static class ServingBenchCommand
                 Ratio = ratios.Median(),
                 RatioMin = ratios.Min(),
                 RatioMax = ratios.Max(),
-                Ceiling = ServingCeiling.Of(loaded, workload.Model.Layout, batch, context, distinct * workload.Model.Layout.BytesOf(workload.Rank)),
+                Ceiling = ceiling,
+                OfCeiling = ratios.Median() / ceiling,
             };
         })];
     }
@@ -149,6 +154,7 @@ internal static class ServingBenchCommand
         AdapterMix.BaseOnly => "base only",
         AdapterMix.AdaptersIdle => "adapters in the slots, base asked",
         AdapterMix.OneAdapter => "one adapter for all",
+        AdapterMix.OneMerged => "one adapter, merged",
         _ => "an adapter each",
     };
 

@@ -18,6 +18,9 @@ internal enum AdapterMix
     /// <summary>All ask for the same.</summary>
     OneAdapter,
 
+    /// <summary>All ask for the same, which is merged into a base of its own: what one user's server would do.</summary>
+    OneMerged,
+
     /// <summary>Each asks for its own.</summary>
     AllDistinct,
 }
@@ -26,18 +29,24 @@ internal enum AdapterMix
 internal sealed class ServingWorkload : IDisposable
 {
     private readonly LoadedBase _loaded;
+    private readonly ServingEngine _merged;
     private readonly DeterministicRandom _random = new(1);
 
+    /// <param name="copy">The same base again; the first adapter is merged into its weights.</param>
     /// <param name="adapters">How many there are.</param>
     /// <param name="slots">How many a batch can use.</param>
-    public ServingWorkload(LoadedBase loaded, int rank, int adapters, int slots)
+    public ServingWorkload(LoadedBase loaded, LoadedBase copy, int rank, int adapters, int slots)
     {
         (_loaded, Rank, Adapters) = (loaded, rank, adapters);
         var slotBytes = new AdapterLayout(loaded.Config, isBFloat16: false).BytesOf(rank);
         var pages = (int)(64L << 20) / (int)PagedModel.BytesOfPage(loaded);
         Model = PagedModel.Create(loaded, new PagedOptions(Math.Max(pages, 1024), slots, slotBytes));
         Cache = new AdapterCache(new Drawn(loaded, Model.Layout, rank), long.MaxValue, TimeProvider.System);
-        Engine = new ServingEngine(Model, loaded.Info.Digest, Cache, new EngineOptions { MaxSequences = 64 }, TimeProvider.System);
+        Engine = NewEngine(Model);
+        using (var bank = AdapterBank.Of(copy.Config, Make(copy, rank, Digest.Of(Name(0))), Name(0))) bank.Merge(0, copy.Weights);
+        _merged = NewEngine(PagedModel.Create(copy, Model.Options with { Slots = 0 }));
+
+        ServingEngine NewEngine(PagedModel model) => new(model, loaded.Info.Digest, Cache, new EngineOptions { MaxSequences = 64 }, TimeProvider.System);
     }
 
     public int Rank { get; }
@@ -53,8 +62,9 @@ internal sealed class ServingWorkload : IDisposable
     /// <summary>Tokens a second while all of a batch are answering: from the last one's first token to the first one's last.</summary>
     public async Task<double> DecodeAsync(AdapterMix mix, int batch, int prompt, int tokens)
     {
-        if (mix == AdapterMix.AdaptersIdle) await Task.WhenAll(Enumerable.Range(0, Math.Min(Adapters, Model.Options.Slots)).Select(i => Ask(Name(i), 4, 1)));
-        var answers = await Task.WhenAll(Enumerable.Range(0, batch).Select(i => Task.Run(() => Ask(mix switch
+        if (mix == AdapterMix.AdaptersIdle) await Task.WhenAll(Enumerable.Range(0, Math.Min(Adapters, Model.Options.Slots)).Select(i => Ask(Engine, Name(i), 4, 1)));
+        var engine = mix == AdapterMix.OneMerged ? _merged : Engine;
+        var answers = await Task.WhenAll(Enumerable.Range(0, batch).Select(i => Task.Run(() => Ask(engine, mix switch
         {
             AdapterMix.OneAdapter => Name(0),
             AdapterMix.AllDistinct => Name(i),
@@ -73,12 +83,16 @@ internal sealed class ServingWorkload : IDisposable
 
     public static string Name(int adapter) => FormattableString.Invariant($"adapter-{adapter}");
 
-    public void Dispose() => Engine.Dispose();
+    public void Dispose()
+    {
+        Engine.Dispose();
+        _merged.Dispose();
+    }
 
-    private async Task<List<long>> Ask(string? adapter, int prompt, int tokens)
+    private async Task<List<long>> Ask(ServingEngine engine, string? adapter, int prompt, int tokens)
     {
         var times = new List<long>(tokens);
-        await foreach (var _ in Engine.Submit(Request(adapter, prompt, tokens)).Tokens.ReadAllAsync()) times.Add(Stopwatch.GetTimestamp());
+        await foreach (var _ in engine.Submit(Request(adapter, prompt, tokens)).Tokens.ReadAllAsync()) times.Add(Stopwatch.GetTimestamp());
         return times;
     }
 
