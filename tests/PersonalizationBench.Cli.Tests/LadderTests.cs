@@ -85,6 +85,15 @@ public sealed class LadderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_sweep_may_look_around_each_rungs_own_rate()
+    {
+        Assert.Equal(0, await _desk.Run("ladder", "sweep", File(Small.Replace("rungs: [a, c] }", "rungs: [a, b], around: true }", StringComparison.Ordinal))));
+        var rows = RecordCsv.ReadFile<SweepRecord>(Path.Combine(_desk.Folder, "results", "ladder", "sweep-small.csv"));
+        Assert.Equal([("a", 0.5), ("a", 2), ("b", 1), ("b", 4)], rows.Select(r => (r.Base, r.Scale)));
+        Assert.All(rows, r => Assert.Equal(1e-3 * r.Scale, r.LearningRate, 1e-12));
+    }
+
+    [Fact]
     public async Task Trained_rungs_are_measured_and_a_law_is_laid_through_them()
     {
         Assert.Equal(0, await _desk.Run("pretrain", File()));
