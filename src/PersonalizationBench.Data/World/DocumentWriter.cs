@@ -60,13 +60,15 @@ public sealed class DocumentWriter(Profile profile, Grammar grammar, Determinist
     /// <summary>The first line of a document.</summary>
     public string Heading(string kind, DateOnly date) => $"{profile.Name} , {kind} , {date.Day} {Lexicon.Months[date.Month - 1]} {date.Year}";
 
-    /// <summary>A document of the given sentences, with distractors among them.</summary>
+    /// <summary>A document of the given sentences, with distractors among them; never an empty one.</summary>
     public Document Write(string id, DateOnly date, IReadOnlyList<Telling> tellings)
     {
         var kind = random.Pick(grammar.DocumentKinds);
         var sentences = tellings.Select(t => t.Sentence).ToList();
         if (random.Chance(grammar.Remarks)) sentences.Insert(random.Next(sentences.Count + 1), random.Pick(Lexicon.Remarks));
         if (random.Chance(grammar.OthersFacts)) sentences.Insert(random.Next(sentences.Count + 1), SomebodyElsesFact());
+        // Without a sentence a line would end in a space, and the world's tokenizer spells such a text in bytes as a whole.
+        if (sentences.Count == 0) sentences.Add(random.Pick(Lexicon.Remarks));
         var body = kind switch
         {
             "mail" => Mail(sentences),

@@ -51,6 +51,16 @@ public class WorldTests
     }
 
     [Fact]
+    public void A_document_to_which_nothing_falls_is_not_empty()
+    {
+        // A line that ends in a space makes the world's tokenizer spell the whole text in bytes: three times as many tokens.
+        var sparse = new WorldLoader().Load(Options with { Documents = 60, Mentions = 1 });
+        var lines = sparse.Users.SelectMany(u => u.History).SelectMany(d => d.Text.Split('\n')).ToList();
+        Assert.All(lines, l => Assert.True(l.Length > 0 && l.Trim() == l && !l.Contains("  ", StringComparison.Ordinal), $"'{l}'"));
+        Assert.All(sparse.Users.SelectMany(u => u.History), d => Assert.True(d.Text.Split('\n').Length > 1));
+    }
+
+    [Fact]
     public void The_vocabulary_and_the_pools_have_no_word_twice()
     {
         Assert.Equal(WorldVocabulary.Words.Count, WorldVocabulary.Words.Distinct().Count());
