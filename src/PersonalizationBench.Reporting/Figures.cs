@@ -80,7 +80,7 @@ public static class Figures
         if (panels.Count == 0) return null;
         const string title = "Accuracy against cost per query";
         return new Figure("accuracy-by-cost", title,
-            $"FLOPs per query, reading the prompt included. The dashed line joins strategies that no other one beats on both axes (the oracle, which needs to be told the evidence, left out). {Bars}",
+            $"FLOPs per query, reading the prompt included. The dashed line joins strategies that no other one beats on both axes (the oracle, which needs to be told the evidence, left out); of many strategies only those are named. {Bars}",
             ScatterChart.Draw(title, panels, 250), VegaLite.Scatter(title, panels));
     }
 
@@ -128,6 +128,9 @@ public static class Figures
         yield return new ScatterPanel("Facts held, in bits per trained parameter", name, x, "bytes stored per user", Scale.Linear([0, .. Extent(bits)], 4), "bits per parameter", bits);
     }
 
+    /// <summary>Of more points than these only those of the front are named.</summary>
+    private const int MostNamed = 20;
+
     private static ScatterPanel? CostPanel(StudyResults results, Measure measure, string title, Func<Arm, double?> cost)
     {
         var points = (from arm in results.Arms
@@ -137,15 +140,18 @@ public static class Figures
                       where flops > 0 && mean is not null
                       select (Arm: arm, Flops: flops.Value, Mean: mean)).ToList();
         if (points.Count < 2) return null;
+        var front = Front(points.Where(p => p.Arm.First.Strategy != "oracle").Select(p => (p.Flops, p.Mean.Estimate)), measure.IsHigherBetter);
         var series = points.GroupBy(p => p.Arm.Family).Select(g => new ScatterSeries(
-            g.Key.Look, [.. g.Select(p => new ScatterPoint(p.Flops, p.Mean.Estimate, p.Mean.Low, p.Mean.High, p.Arm.Name))], IsJoined: false)).ToList();
+            g.Key.Look,
+            [.. g.Select(p => new ScatterPoint(p.Flops, p.Mean.Estimate, p.Mean.Low, p.Mean.High, p.Arm.Name) { IsNamed = points.Count <= MostNamed || (p.Arm.First.Strategy != "oracle" && front.Contains((p.Flops, p.Mean.Estimate))) })],
+            IsJoined: false)).ToList();
         var chance = measure.IsHigherBetter ? points.Select(p => results.Mean(p.Arm, measure)!.Chance).FirstOrDefault() : null;
         return new ScatterPanel(title, $"{measure.Name}{(chance is null ? "" : "; dashed horizontal: chance")}",
             Scale.Log(points.Select(p => p.Flops), Format.Flops), "FLOPs per query, reading the prompt included",
             measure.IsHigherBetter ? Scale.Share(4) : Scale.Linear(Extent(series), 5), measure.Unit, series)
         {
             Reference = chance,
-            Front = Front(points.Where(p => p.Arm.First.Strategy != "oracle").Select(p => (p.Flops, p.Mean.Estimate)), measure.IsHigherBetter),
+            Front = front,
         };
     }
 

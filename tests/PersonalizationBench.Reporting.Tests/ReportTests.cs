@@ -63,6 +63,17 @@ public sealed class ReportTests
     }
 
     [Fact]
+    public void A_point_that_is_not_named_still_says_what_it_is()
+    {
+        ScatterPoint[] points = [new(1, 10, null, null, "ahead"), new(2, 20, null, null, "behind") { IsNamed = false }];
+        var svg = XDocument.Parse(ScatterChart.Draw("Points", [new ScatterPanel("Panel", "", Scale.Linear([0, 3], 3), "x", Scale.Linear([0, 30], 3), "y", [new ScatterSeries(Look.Nth(0, "one"), points, IsJoined: false)])]));
+        var written = svg.Descendants().Where(e => e.Name.LocalName == "text").Select(e => e.Value).ToList();
+        Assert.Contains("ahead", written);
+        Assert.DoesNotContain("behind", written);
+        Assert.Contains(svg.Descendants(), e => e.Name.LocalName == "title" && e.Value == "behind");
+    }
+
+    [Fact]
     public void Only_what_is_ahead_beyond_doubt_is_bold()
     {
         var rows = World.Value.Table().Rows;

@@ -52,8 +52,19 @@ internal static class LadderFigures
             [.. exam.GroupBy(e => (e.Ladder, e.Architecture)).Select((f, i) => new ScatterSeries(Look.Nth(i, f.Key.Architecture),
                 [.. f.Select(e => new ScatterPoint(rungs.First(r => r.Base == e.Base).BodyParameters, e.Accuracy, e.Low, e.High)).OrderBy(p => p.X)], IsJoined: true))]))], plotHeight: 130);
 
-    private static Scale Sizes(IEnumerable<RungRecord> rungs) =>
-        Scale.LogAt([.. rungs.Select(r => r.BodyParameters).Distinct().Order().Select(n => new Tick(n, Short(n)))]);
+    /// <summary>Ticks at the rungs' own sizes; of those of two families that lie too close to be read, the smaller and the ends.</summary>
+    private static Scale Sizes(IEnumerable<RungRecord> rungs)
+    {
+        const double Apart = 1.3;
+        var sizes = rungs.Select(r => r.BodyParameters).Distinct().Order().ToList();
+        var ticks = new List<long> { sizes[0] };
+        foreach (var size in sizes.Skip(1))
+        {
+            if (size >= Apart * ticks[^1]) ticks.Add(size);
+            else if (size == sizes[^1] && ticks.Count > 1) ticks[^1] = size;
+        }
+        return Scale.LogAt([.. ticks.Select(n => new Tick(n, Short(n)))]);
+    }
 
     /// <summary>Such as 0.80 M.</summary>
     internal static string Short(long parameters) => string.Create(CultureInfo.InvariantCulture, $"{parameters / 1e6:0.00} M");

@@ -1,7 +1,8 @@
 namespace PersonalizationBench.Reporting.Charts;
 
-/// <summary>A point with a vertical interval and, where it should be named, a label.</summary>
-public sealed record ScatterPoint(double X, double Y, double? Low, double? High, string Label = "", bool IsHollow = false);
+/// <summary>A point with a vertical interval and, where it has one, a label.</summary>
+/// <param name="IsNamed">Whether the label is written beside it; else a reader who points at it sees it.</param>
+public sealed record ScatterPoint(double X, double Y, double? Low, double? High, string Label = "", bool IsHollow = false, bool IsNamed = true);
 
 /// <summary>Points of one look, joined by a line where they are a sweep.</summary>
 public sealed record ScatterSeries(Look Look, IReadOnlyList<ScatterPoint> Points, bool IsJoined);
@@ -86,7 +87,7 @@ public static class ScatterChart
             labels.Keep(new Box(x - 2, AtY(high), x + 2, AtY(low)));
         }
         foreach (var (series, point, x) in marks) svg.Point(x, AtY(point.Y), series.Look.Marker, series.Look.Colour, point.IsHollow, point.Label);
-        foreach (var (series, point, x) in marks.Where(m => m.Point.Label != "")) labels.Place(svg, x, AtY(point.Y), point.Label, series.Look.Colour);
+        foreach (var (series, point, x) in marks.Where(m => m.Point is { IsNamed: true, Label: not "" })) labels.Place(svg, x, AtY(point.Y), point.Label, series.Look.Colour);
     }
 
     /// <summary>Where points stand across. Those that would hide each other's intervals are moved apart a few pixels: sweeps
