@@ -9,7 +9,7 @@ internal static partial class Repository
     /// <summary>What builds, editors and git leave behind; never part of the source.</summary>
     private static readonly HashSet<string> NotSource = new(StringComparer.Ordinal)
     {
-        ".git", "bin", "obj", ".vs", ".idea", "artifacts", "out", "TestResults", "BenchmarkDotNet.Artifacts", "__pycache__",
+        ".git", "bin", "obj", ".vs", ".idea", "artifacts", "out", "TestResults", "BenchmarkDotNet.Artifacts", "__pycache__", "node_modules",
     };
 
     /// <summary>Absolute path of the folder that holds the solution.</summary>
