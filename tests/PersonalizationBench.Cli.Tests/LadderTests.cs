@@ -85,6 +85,19 @@ public sealed class LadderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_sweep_loses_nothing_that_was_measured_before()
+    {
+        var path = Path.Combine(_desk.Folder, "results", "ladder", "sweep-small.csv");
+        SweepRecord Row(string name, double scale, int steps) =>
+            new() { Ladder = "small", Base = name, Parameters = 1, Scale = scale, LearningRate = 1e-3 * scale, Steps = steps, Tokens = 1, HeldOutLoss = 1e-9 };
+        RecordCsv.WriteFile(path, [Row("a", 4, 2), Row("a", 2, 3), Row("c", 0.5, 2)]);
+        Assert.Equal(0, await _desk.Run("ladder", "sweep", File()));
+        // Of another factor it stays, of a run of other length it does not.
+        Assert.Equal([("a", 0.5, 2), ("a", 2, 2), ("a", 4, 2), ("c", 0.5, 2), ("c", 2, 2)], RecordCsv.ReadFile<SweepRecord>(path).Select(r => (r.Base, r.Scale, r.Steps)));
+        Assert.Equal(1e-9, RecordCsv.ReadFile<SweepRecord>(path).Single(r => r is { Base: "c", Scale: 0.5 }).HeldOutLoss);
+    }
+
+    [Fact]
     public async Task A_sweep_may_look_around_each_rungs_own_rate()
     {
         Assert.Equal(0, await _desk.Run("ladder", "sweep", File(Small.Replace("rungs: [a, c] }", "rungs: [a, b], around: true }", StringComparison.Ordinal))));

@@ -10,19 +10,23 @@ internal sealed class LadderSweep(Workbench bench, LadderSpec ladder, string pat
 {
     private readonly SweepSpec _sweep = ladder.Sweep ?? throw new PbenchException($"{ladder.Path}: sweep: missing; there is nothing to choose between");
 
-    /// <summary>All rows, by rung and factor; the file is rewritten after each run.</summary>
+    /// <summary>All rows of runs as long as these, by rung and factor, those of factors that are no longer asked for among them; the file
+    /// is rewritten after each run.</summary>
     public IReadOnlyList<SweepRecord> Run(CancellationToken cancellation)
     {
-        var done = File.Exists(path) ? RecordCsv.ReadFile<SweepRecord>(path) : [];
-        var rows = new List<SweepRecord>();
+        var order = ladder.Rungs.Select((rung, i) => (rung.Base, i)).ToDictionary(r => r.Base, r => r.i);
+        var steps = ladder.Rungs.ToDictionary(r => r.Base, r => Shortened(r, 1).Stages.Sum(s => s.Steps));
+        // What was measured before stays in the file from the first write on: a sweep that is stopped loses nothing.
+        var rows = (File.Exists(path) ? RecordCsv.ReadFile<SweepRecord>(path) : []).Where(r => steps.GetValueOrDefault(r.Base) == r.Steps).ToList();
         foreach (var rung in _sweep.Rungs is { } named ? [.. named.Select(ladder.Rung)] : ladder.Rungs)
         {
             foreach (var scale in _sweep.Scales.Select(s => _sweep.Around ? s * rung.LearningRateScale : s))
             {
-                var spec = Shortened(rung, scale);
-                var steps = spec.Stages.Sum(s => s.Steps);
-                var row = done.Find(r => r.Base == rung.Base && r.Scale == scale && r.Steps == steps) ?? Train(spec, steps, cancellation);
-                rows.Add(row);
+                if (rows.Find(r => r.Base == rung.Base && r.Scale == scale) is not { } row)
+                {
+                    rows.Add(row = Train(Shortened(rung, scale), steps[rung.Base], cancellation));
+                    rows = [.. rows.OrderBy(r => order[r.Base]).ThenBy(r => r.Scale)];
+                }
                 RecordCsv.WriteFile(path, rows);
                 bench.Output.WriteLine(FormattableString.Invariant($"{row.Base}: scale {row.Scale}, learning rate {row.LearningRate:0.0e+0}: held-out loss {(row.HeldOutLoss is { } loss ? loss.ToString("0.0000", null) : "diverged")}"));
             }
