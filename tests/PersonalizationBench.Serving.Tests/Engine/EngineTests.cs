@@ -144,6 +144,25 @@ public sealed class EngineTests(TinyServing tiny) : IClassFixture<TinyServing>
     }
 
     [Fact]
+    public async Task An_adapter_that_arrives_while_its_request_is_being_submitted_is_not_missed()
+    {
+        using var serving = Start(slots: 4);
+        // The load ends just after the engine has seen the request: often enough that it once falls between the request's being handed in
+        // and what the submitting thread does next.
+        serving.Source.BeforeLoad = _ =>
+        {
+            SpinWait.SpinUntil(() => serving.Engine.Metrics.Waiting > 0, 5);
+            throw new PbenchException("not there");
+        };
+        for (var i = 0; i < 2000; i++)
+        {
+            var request = new EngineRequest([0, 5], 3, Name(i % TinyServing.Canaries), NoStops, new Sampling());
+            var result = await serving.Engine.Submit(request).Result.WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.Equal(FinishReason.Failed, result.Reason);
+        }
+    }
+
+    [Fact]
     public async Task Memory_pressure_evicts_only_what_nobody_uses_and_the_cold_do_not_starve_the_hot()
     {
         using var serving = Start(slots: 3, imagesInMemory: 3);
