@@ -6,10 +6,13 @@ namespace PersonalizationBench.Torch;
 /// <summary>
 /// What Mamba-2 does between its two projections (Dao and Gu, 2024, arXiv:2405.21060), composed of operators: a short convolution,
 /// then for each head h_t = exp(D_t A) h_(t-1) + D_t x_t B_t^T and y_t = h_t C_t + d x_t with a state h of [P, N], gated and
-/// normalised. Whole sequences go chunk by chunk through products (section 6), single tokens by the recurrence; both compute in f32.
+/// normalised. Whole sequences go chunk by chunk through products (section 6), single tokens by the recurrence; both compute in the type of the weights, which is f32, or f64 for a
+/// reference.
 /// </summary>
 internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights weights, double epsilon)
 {
+    private readonly ScalarType _type = weights.Skip.dtype;
+
     /// <summary>Sequences from their beginning, in rows.</summary>
     /// <param name="projected">[B, T, <see cref="StateSpaceShape.Projected"/>]</param>
     /// <param name="lengths">Real tokens of each row; null: all.</param>
@@ -46,11 +49,11 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights w
         return Finish(y, x, gate).squeeze(1);
     }
 
-    /// <summary>Gate [B, T, inner], the convolution's input [B, T, mixed], step sizes [B, T, H] f32.</summary>
+    /// <summary>Gate [B, T, inner], the convolution's input [B, T, mixed], step sizes [B, T, H].</summary>
     private (Tensor Gate, Tensor Mixed, Tensor Steps) Parts(Tensor projected)
     {
         var parts = projected.split([shape.Inner, shape.Mixed, shape.Heads], -1);
-        var steps = nn.functional.softplus(parts[2].to(ScalarType.Float32) + weights.StepBias);
+        var steps = nn.functional.softplus(parts[2].to(_type) + weights.StepBias);
         var bounded = shape.MinStep > 0 || shape.MaxStep is not null ? steps.clamp(shape.MinStep, shape.MaxStep ?? double.PositiveInfinity) : steps;
         return (parts[0], parts[1], bounded);
     }
@@ -70,7 +73,7 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights w
     private Tensor Finish(Tensor y, Tensor x, Tensor gate)
     {
         var added = y.add(x.mul(weights.Skip.reshape(-1, 1))).reshape(y.size(0), y.size(1), shape.Inner);
-        return TorchExtras.RmsNorm(added.mul(gate.to(ScalarType.Float32).silu()), weights.Norm, epsilon).to(gate.dtype);
+        return TorchExtras.RmsNorm(added.mul(gate.to(_type).silu()), weights.Norm, epsilon).to(gate.dtype);
     }
 
     /// <summary>

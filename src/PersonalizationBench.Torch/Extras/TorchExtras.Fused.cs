@@ -29,7 +29,7 @@ public static partial class TorchExtras
             }
 #endif
         using DisposeScope scope = NewDisposeScope();
-        Tensor wide = x.to(ScalarType.Float32);
+        Tensor wide = x.dtype == ScalarType.Float64 ? x : x.to(ScalarType.Float32);
         Tensor inverse = wide.square().mean([-1], keepdim: true).add(epsilon).rsqrt();
         return scope.MoveToOuter(wide.mul(inverse).mul(weight).to(x.dtype));
     }
