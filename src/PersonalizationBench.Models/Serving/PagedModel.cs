@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using PersonalizationBench.Core;
 using PersonalizationBench.Torch;
 using TorchSharp;
@@ -32,8 +31,7 @@ public sealed unsafe class PagedModel : IDisposable
         (_model, Layout, Config, Options) = (model, layout, config, options);
         (_ranks, _scales, _places) = (new int[options.Slots * layout.Sites.Count], new float[options.Slots * layout.Sites.Count], new long[2 * options.Slots * layout.Sites.Count]);
         _slotBytes = (options.SlotBytes + 63) / 64 * 64;
-        // The system gives a page of it when it is first written.
-        _slots = options.Slots == 0 ? null : NativeMemory.AlignedAlloc((nuint)(options.Slots * _slotBytes), 64);
+        _slots = options.Slots == 0 ? null : SlotMemory.Allocate(options.Slots * _slotBytes);
     }
 
     public AdapterLayout Layout { get; }
@@ -112,7 +110,7 @@ public sealed unsafe class PagedModel : IDisposable
     public void Dispose()
     {
         _model.Dispose();
-        NativeMemory.AlignedFree(_slots);
+        SlotMemory.Free(_slots);
         _slots = null;
     }
 
