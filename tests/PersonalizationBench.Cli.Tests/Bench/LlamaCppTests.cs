@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core;
@@ -123,6 +124,14 @@ public sealed class LlamaCppTests : IDisposable
     {
         Assert.NotEqual(0, await _desk.Run("bench", "llama-cpp", "tiny", "--server", "x", option, value));
         Assert.Contains(option, _desk.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Asked with an empty list for its base alone, the server applied all 32 adapters at once and answered nothing.</summary>
+    [Fact]
+    public void The_base_alone_is_asked_for_by_an_adapter_of_scale_0()
+    {
+        Assert.Equal("""[{"id":0,"scale":0}]""", JsonSerializer.Serialize(LlamaCompletions.AdaptersOf(-1)));
+        Assert.Equal("""[{"id":7,"scale":1}]""", JsonSerializer.Serialize(LlamaCompletions.AdaptersOf(7)));
     }
 
     [Fact]

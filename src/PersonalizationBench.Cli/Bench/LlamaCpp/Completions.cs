@@ -11,6 +11,8 @@ internal abstract class Completions(Uri address) : IDisposable
 {
     private readonly HttpClient _client = new() { BaseAddress = address, Timeout = TimeSpan.FromMinutes(5) };
 
+    public Uri Address => address;
+
     /// <param name="adapter">Which; -1: the base alone.</param>
     /// <returns>Tokens of the answer: fewer than asked for where it ends by itself.</returns>
     public abstract Task<int> AskAsync(int[] prompt, int adapter, int tokens, CancellationToken cancellation);
@@ -54,9 +56,11 @@ internal sealed class LlamaCompletions(Uri address) : Completions(address)
 
     public override async Task<int> AskAsync(int[] prompt, int adapter, int tokens, CancellationToken cancellation) => (await AnswerAsync(prompt, adapter, tokens, cancellation)).Count;
 
+    /// <summary>What the server wants to hear of adapters. An empty list is all that it has loaded, at full scale, whatever it was told at its start.</summary>
+    internal static object[] AdaptersOf(int adapter) => [adapter < 0 ? new { id = 0, scale = 0.0 } : new { id = adapter, scale = 1.0 }];
+
     public async Task<IReadOnlyList<int>> AnswerAsync(int[] prompt, int adapter, int tokens, CancellationToken cancellation)
     {
-        object[] lora = adapter < 0 ? [] : [new { id = adapter, scale = 1.0 }];
         var answer = await PostAsync("/completion", new
         {
             prompt,
@@ -68,7 +72,7 @@ internal sealed class LlamaCompletions(Uri address) : Completions(address)
             cache_prompt = false,
             return_tokens = true,
             response_fields = s_fields,
-            lora,
+            lora = AdaptersOf(adapter),
         }, null, cancellation);
         return [.. answer.GetProperty("tokens").EnumerateArray().Select(t => t.GetInt32())];
     }

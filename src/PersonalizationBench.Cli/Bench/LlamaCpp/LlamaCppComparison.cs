@@ -67,7 +67,7 @@ internal sealed class LlamaCppComparison(Workbench bench, LlamaServer llama, str
         {
             using var server = await StartAsync(loaded, variant, adapters, cancellation);
             using var client = new LlamaCompletions(server.Address);
-            (speeds[variant], _) = await loop.RunAsync(client, 0, "trial", cancellation);
+            (speeds[variant], _) = await RunAsync(loop, client, 0, "trial", cancellation);
             Say($"llama.cpp, {variant}: {speeds[variant]:0} tokens a second of the base alone");
         }
         return speeds.MaxBy(s => s.Value).Key;
@@ -140,7 +140,7 @@ internal sealed class LlamaCppComparison(Workbench bench, LlamaServer llama, str
                 var seed = FormattableString.Invariant($"round {round}, {distinct} adapters");
                 // Whoever is first in one round is second in the next.
                 var (first, second) = round % 2 == 0 ? (ours, theirs) : (theirs, ours);
-                var (a, b) = (await loop.RunAsync(first, distinct, seed, cancellation), await loop.RunAsync(second, distinct, seed, cancellation));
+                var (a, b) = (await RunAsync(loop, first, distinct, seed, cancellation), await RunAsync(loop, second, distinct, seed, cancellation));
                 var (our, their) = round % 2 == 0 ? (a, b) : (b, a);
                 if (round == 0) continue;
                 rounds[distinct].Add((our.TokensPerSecond, their.TokensPerSecond, our.AnswerTokens, their.AnswerTokens));
@@ -183,6 +183,12 @@ internal sealed class LlamaCppComparison(Workbench bench, LlamaServer llama, str
                 TheirsAnswerTokens = runs.Average(r => r.TheirsLength),
             };
         }
+    }
+
+    private static async Task<(double TokensPerSecond, double AnswerTokens)> RunAsync(ClosedLoop loop, Completions server, int distinct, string seed, CancellationToken cancellation)
+    {
+        var result = await loop.RunAsync(server, distinct, seed, cancellation);
+        return result.TokensPerSecond > 0 ? result : throw new PbenchException(FormattableString.Invariant($"{server.Address}: {seed}: not one token was answered in {loop.Time.TotalSeconds} s"));
     }
 
     private static ClosedLoop Loop(LoadedBase loaded, double seconds) =>
