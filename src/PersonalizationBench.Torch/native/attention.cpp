@@ -1,4 +1,4 @@
-// Causal attention for bfloat16 on AMX: the scores of 32 rows at a time stay in the cache and are never written out
+// Causal attention for bfloat16: the scores of 32 rows at a time stay in the cache and are never written out
 // (as in FlashAttention, Dao et al., 2022, arXiv:2205.14135); keys beyond the diagonal cost nothing, and heads that share
 // a key head share its packing.
 #include "attention.h"
@@ -15,7 +15,7 @@ static bool spans(const at::Tensor& lengths) { return lengths.defined() && lengt
 static int64_t apart(int64_t t) { return t + 32; }
 
 bool attention_fits(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  return is_bf16(q) && is_bf16(k) && is_bf16(v) && q.size(3) % 16 == 0 && q.size(3) <= 256 && q.size(1) <= 16384 && tiles_granted();
+  return is_bf16(q) && is_bf16(k) && is_bf16(v) && q.size(3) % 16 == 0 && q.size(3) <= 256 && q.size(1) <= 16384 && dots_there();
 }
 
 // Neighbouring positions of one row that attend to each other.
@@ -43,7 +43,7 @@ static void clear_beyond(const at::Tensor& x, int64_t row, int64_t from) {
 
 // exp of a row of scores up to n, as bf16, nothing beyond; `end` is a multiple of 32, so that no loop has a remainder.
 // Gives the row's sum and log-sum.
-PB_AMX static float softmax_row(float* scores, bf16* shares, int64_t n, int64_t end, float scale, float* normal) {
+PB_BF16 static float softmax_row(float* scores, bf16* shares, int64_t n, int64_t end, float scale, float* normal) {
   std::fill(scores + n, scores + end, -1e30f);
   float top = largest(scores, end) * scale;
   float sum = 0;
@@ -73,7 +73,7 @@ struct ForwardSpace {
   }
 };
 
-PB_AMX static void forward_head(const HeadRows& q, int64_t n, int64_t width, float scale, ForwardSpace& s, bf16* out, int64_t out_step, float* normals) {
+PB_BF16 static void forward_head(const HeadRows& q, int64_t n, int64_t width, float scale, ForwardSpace& s, bf16* out, int64_t out_step, float* normals) {
   int64_t t = padded(n), d = padded(width), ld = apart(t);
   pack_rows(q.at, q.step, n, width, t, d, s.rows);
   for (int64_t i = 0; i < n; i += 32) {
@@ -99,7 +99,7 @@ PB_AMX static void forward_head(const HeadRows& q, int64_t n, int64_t width, flo
   }
 }
 
-PB_AMX void attention_group(const SequenceRows& s, int64_t g, bf16* out, int64_t out_step, float* normals, int64_t normals_step) {
+PB_BF16 void attention_group(const SequenceRows& s, int64_t g, bf16* out, int64_t out_step, float* normals, int64_t normals_step) {
   int64_t n = s.count, t = padded(n), d = padded(s.width), per = s.heads / s.groups;
   static thread_local Workspace memory;
   ForwardSpace space(memory, t, d);
@@ -171,7 +171,7 @@ struct BackwardSpace {
 
 // One key's row against the queries `from` (its own place) and later of this block's `count` columns:
 // p = exp(s scale - normal),  ds = p (dp - dot) scale.
-PB_AMX static void share_row(
+PB_BF16 static void share_row(
     const float* scores, const float* dp, const float* normals, const float* dots, int64_t from, int64_t count, float scale, bf16* shares, bf16* back) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) {
@@ -183,12 +183,12 @@ PB_AMX static void share_row(
   std::fill(back, back + from, bf16{0});
 }
 
-PB_AMX static void pair_rows(const bf16* even, const bf16* odd, int64_t count, uint32_t* to) {
+PB_BF16 static void pair_rows(const bf16* even, const bf16* odd, int64_t count, uint32_t* to) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) to[i] = even[i] | static_cast<uint32_t>(odd[i]) << 16;
 }
 
-PB_AMX static void backward_block(BackwardSpace& s, int64_t j, int64_t t, int64_t d, float scale) {
+PB_BF16 static void backward_block(BackwardSpace& s, int64_t j, int64_t t, int64_t d, float scale) {
   int64_t ld = apart(t), count = t - j;  // queries from the block's own place on
   for (int64_t i = 0; i < count; i += 32) {
     int64_t at = (j + i) * d / 2;
@@ -209,6 +209,12 @@ PB_AMX static void backward_block(BackwardSpace& s, int64_t j, int64_t t, int64_
   }
   // dq transposed [d, t] += keys' columns [d, 32] times the pairs [32, count]
   for (int64_t c = 0; c < d; c += 32) {
+    if (!kTiles) {
+      for (int64_t i = 0; i < count; i += 32) {
+        for (int64_t r = c; r < c + 32; r += 8) dot_rows<8, 2, true>(s.key_columns + r * ld + j, ld, s.score_pairs + i, 16, 0, ld, 1, s.dq + r * ld + j + i, ld);
+      }
+      continue;
+    }
     _tile_loadd(4, s.key_columns + c * ld + j, ld * 2);
     _tile_loadd(5, s.key_columns + (c + 16) * ld + j, ld * 2);
     for (int64_t i = 0; i < count; i += 16) {
@@ -224,14 +230,14 @@ PB_AMX static void backward_block(BackwardSpace& s, int64_t j, int64_t t, int64_
   }
 }
 
-PB_AMX static void write_rows(const float* sums, int64_t n, int64_t width, int64_t d, bf16* to, int64_t step) {
+PB_BF16 static void write_rows(const float* sums, int64_t n, int64_t width, int64_t d, bf16* to, int64_t step) {
   for (int64_t i = 0; i < n; i++) {
 #pragma omp simd
     for (int64_t c = 0; c < width; c++) narrow(sums[i * d + c], &to[i * step + c]);
   }
 }
 
-PB_AMX static void write_flipped(const float* sums, int64_t t, int64_t n, int64_t width, bf16* to, int64_t step) {
+PB_BF16 static void write_flipped(const float* sums, int64_t t, int64_t n, int64_t width, bf16* to, int64_t step) {
   for (int64_t i = 0; i < n; i += 16) {
     int64_t rows = std::min<int64_t>(16, n - i);
     for (int64_t c = 0; c < width; c++) {
@@ -240,7 +246,7 @@ PB_AMX static void write_flipped(const float* sums, int64_t t, int64_t n, int64_
   }
 }
 
-PB_AMX static void backward_head(
+PB_BF16 static void backward_head(
     const HeadRows& q, const HeadRows& out, const HeadRows& gradient, const float* normals, int64_t n, int64_t width, float scale, BackwardSpace& s,
     bf16* dq, int64_t dq_step) {
   int64_t t = padded(n), d = padded(width);
@@ -265,7 +271,7 @@ PB_AMX static void backward_head(
   write_flipped(s.dq, apart(t), n, width, dq, dq_step);
 }
 
-PB_AMX void attention_group_back(
+PB_BF16 void attention_group_back(
     const SequenceRows& s, int64_t g, const Rows& out, const Rows& gradient, const float* normals, int64_t normals_step, const SequenceGradient& to) {
   int64_t n = s.count, t = padded(n), d = padded(s.width), per = s.heads / s.groups;
   static thread_local Workspace memory;

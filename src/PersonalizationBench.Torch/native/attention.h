@@ -1,4 +1,4 @@
-// Causal attention for bfloat16 on AMX tiles; see attention.cpp.
+// Causal attention for bfloat16; see attention.cpp.
 #pragma once
 
 #include "kernels.h"

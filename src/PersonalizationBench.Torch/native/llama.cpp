@@ -8,7 +8,7 @@
 namespace pb {
 
 bool llama_fits(int64_t heads, int64_t groups, int64_t width) {
-  return tiles_granted() && width % 16 == 0 && width <= 256 && heads % groups == 0 && heads * width % 32 == 0;
+  return dots_there() && width % 16 == 0 && width <= 256 && heads % groups == 0 && heads * width % 32 == 0;
 }
 
 size_t PackedMatrix::bytes(const at::Tensor& w) { return static_cast<size_t>(padded(w.size(0)) * padded(w.size(1)) * 6 + 192); }

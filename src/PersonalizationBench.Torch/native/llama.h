@@ -1,4 +1,4 @@
-// Loss and gradients of a Llama in one call, on AMX tiles: those of adapters on frozen weights, or of all weights.
+// Loss and gradients of a Llama in one call, in bf16 on tiles or dot products: those of adapters on frozen weights, or of all weights.
 #pragma once
 
 #include <vector>

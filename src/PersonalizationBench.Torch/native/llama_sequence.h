@@ -131,7 +131,7 @@ class SequenceStep {
     return low;
   }
 
-  PB_AMX void forward() {
+  PB_BF16 void forward() {
     const float *cosine = data<float>(s.cosine) + start_ * m.width / 2, *sine = data<float>(s.sine) + start_ * m.width / 2;
     float* first = kept_[0].x;
     std::memcpy(first, data<float>(s.x) + start_ * d, n * d * sizeof(float));
@@ -163,7 +163,7 @@ class SequenceStep {
   }
 
   // Losses; then dx of the last layer's output, but false where none is wanted or no token has a target.
-  PB_AMX bool head() {
+  PB_BF16 bool head() {
     norm_rows(x_, data<float>(m.final_norm), n, t, d, m.epsilon, normed_, inverses_);
     const int64_t* targets = data<int64_t>(s.targets) + start_;
     const float* coefficients = data<float>(s.coefficients) + start_;
@@ -206,7 +206,7 @@ class SequenceStep {
     return true;
   }
 
-  PB_AMX void backward() {
+  PB_BF16 void backward() {
     const float *cosine = data<float>(s.cosine) + start_ * m.width / 2, *sine = data<float>(s.sine) + start_ * m.width / 2;
     for (size_t i = m.layers.size(); i-- > 0;) {
       const PackedLayer& layer = m.layers[i];
@@ -240,7 +240,7 @@ class SequenceStep {
   }
 
   // Gradients of an update and of the product's matrix from those of its output, and dx of its input where wanted.
-  PB_AMX void through(size_t layer, int product, const bf16* g, const bf16* x, bf16* dx) {
+  PB_BF16 void through(size_t layer, int product, const bf16* g, const bf16* x, bf16* dx) {
     const LowRank* l = update(layer, product);
     const PackedMatrix& w = m.layers[layer].products[product];
     if (l || sums_) pack_pairs(x, t, w.in, w.in, pairs_);
@@ -254,7 +254,7 @@ class SequenceStep {
     if (dx) project_back(g, t, w, l, back_, 1, dx);
   }
 
-  PB_AMX void embed_back() {
+  PB_BF16 void embed_back() {
     for (int64_t row = 0; row < n; row++) {
       float *to = sums_->embedding + sums_->ids[start_ + row] * d, *from = dx_ + row * d;
 #pragma omp simd

@@ -1,10 +1,11 @@
-// bf16 products on AMX tiles; everything between is f32.
+// bf16 products on tiles, or on dot products where there are none; everything between is f32.
 #include "serving.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 
 #include "llama.h"
 #include "rows.h"
+#include "serving_dots.h"
 #include "serving_step.h"
 #include "tiles.h"
 
@@ -22,11 +23,12 @@ struct TileMode {
   };
 
   // Rows beyond the last, up to a whole tile.
-  PB_AMX static void clear(bf16* x, int64_t rows, int64_t width) {
+  PB_BF16 static void clear(bf16* x, int64_t rows, int64_t width) {
     if (rows > 16) std::fill(x + rows * width, x + (rows + 15) / 16 * 16 * width, bf16{0});
   }
 
-  PB_AMX static void product(const bf16* x, int64_t rows, const PackedMatrix& w, float* y) {
+  PB_BF16 static void product(const bf16* x, int64_t rows, const PackedMatrix& w, float* y) {
+    if (!kTiles) return dot_product(x, rows, w.along, w.out, w.in, y);
     for (int64_t j = 0; j < w.out; j += 32) {
       const uint32_t* columns = w.along + j * w.in / 2;
       int64_t i = 0;
@@ -35,34 +37,7 @@ struct TileMode {
     }
   }
 
-  PB_AMX static __m512bh half(const void* at) {
-    __m512bh value;
-    std::memcpy(&value, at, sizeof value);
-    return value;
-  }
-
-  PB_AMX static __m512bh pair(uint32_t value) {
-    __m512i all = _mm512_set1_epi32(static_cast<int>(value));
-    __m512bh both;
-    std::memcpy(&both, &all, sizeof both);
-    return both;
-  }
-
-  PB_AMX static uint32_t dword(const bf16* at) {
-    uint32_t value;
-    std::memcpy(&value, at, sizeof value);
-    return value;
-  }
-
   static constexpr int64_t kTogether = 16;
-
-  // An adapter is read once a step, front to back, and mostly from main memory, where the processor's own prefetching begins anew at
-  // every page: what lies so far ahead is asked for while this is multiplied. Where one product's factors end the next one's begin, so
-  // that nothing is fetched that this step does not use.
-  static constexpr int64_t kAhead = 3072;
-  PB_AMX static void fetch_ahead(const bf16* at, int64_t count) {
-    for (int64_t i = 0; i < count; i += 32) _mm_prefetch(reinterpret_cast<const char*>(at + kAhead + i), _MM_HINT_T0);
-  }
 
   // Low-rank updates through tiles that are as large as the rows and the rank: nothing is read that is not the adapter's.
   class Updates {
@@ -76,8 +51,13 @@ struct TileMode {
 
     // A: [r / n][in / 32][16][n][2], n = min(r, 16); B: [width / 16][r / 2][16][2]; r, in and width rounded up with zeros as
     // serving.h says.
-    PB_AMX void add(const bf16* x, int64_t rows, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
+    PB_BF16 void add(const bf16* x, int64_t rows, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
       rank = padded_rank(rank);
+      if (!kTiles) {
+        for (; rows >= 4; rows -= 4, x += 4 * in, y += 4 * step) dot_update<4>(x, in, a, b, rank, scale, width, y, step);
+        for (; rows > 0; rows--, x += in, y += step) dot_update<1>(x, in, a, b, rank, scale, width, y, step);
+        return;
+      }
       configure(rows, rank);
       alignas(64) float sums[2][16 * kMaxRank];
       alignas(64) bf16 low[16 * kMaxRank];
@@ -145,37 +125,37 @@ struct TileMode {
     int64_t rows_ = 0, rank_ = 0;
   };
 
-  PB_AMX static void norm(const float* x, const float* w, int64_t d, int64_t padded, float epsilon, bf16* y) {
+  PB_BF16 static void norm(const float* x, const float* w, int64_t d, int64_t padded, float epsilon, bf16* y) {
     norm_row(x, w, y, d, epsilon);
     std::fill(y + d, y + padded, bf16{0});
   }
 
-  PB_AMX static void rotate(float* x, const float* cosine, const float* sine, int64_t half) { rotate_row(x, cosine, sine, 1, x, half); }
+  PB_BF16 static void rotate(float* x, const float* cosine, const float* sine, int64_t half) { rotate_row(x, cosine, sine, 1, x, half); }
 
-  PB_AMX static void narrow_row(const float* x, int64_t n, bf16* y) {
+  PB_BF16 static void narrow_row(const float* x, int64_t n, bf16* y) {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) narrow(x[i], &y[i]);
   }
 
-  PB_AMX static void add(const float* y, int64_t n, float* x) {
+  PB_BF16 static void add(const float* y, int64_t n, float* x) {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) x[i] += y[i];
   }
 
-  PB_AMX static void swiglu(const float* both, int64_t f, int64_t padded, bf16* y) {
+  PB_BF16 static void swiglu(const float* both, int64_t f, int64_t padded, bf16* y) {
 #pragma omp simd
     for (int64_t i = 0; i < f; i++) narrow(both[i] * sigmoid(both[i]) * both[f + i], &y[i]);
     std::fill(y + f, y + padded, bf16{0});
   }
 
   // K: [width / 2][kPage][2], V: [kPage / 2][width][2]
-  PB_AMX static void store(const float* k, const float* v, int64_t width, int64_t place, bf16* page) {
+  PB_BF16 static void store(const float* k, const float* v, int64_t width, int64_t place, bf16* page) {
     for (int64_t c = 0; c < width; c++) narrow(k[c], &page[(c / 2 * kPage + place) * 2 + c % 2]);
     bf16* values = page + kPage * width + (place / 2 * width) * 2 + place % 2;
     for (int64_t c = 0; c < width; c++) narrow(v[c], &values[2 * c]);
   }
 
-  PB_AMX static void attend(
+  PB_BF16 static void attend(
       const bf16* q, int64_t width, int64_t position, const int32_t* table, const bf16* pages, int64_t page_step, float* scores, bf16* y) {
     int64_t count = position / kPage + 1;
     float scale = 1.0f / std::sqrt(static_cast<float>(width));
@@ -183,8 +163,8 @@ struct TileMode {
       const bf16* keys = pages + table[p] * page_step;
       __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
       for (int64_t c = 0; c < width / 2; c += 2) {
-        even = _mm512_dpbf16_ps(even, pair(dword(q + 2 * c)), half(keys + c * 2 * kPage));
-        odd = _mm512_dpbf16_ps(odd, pair(dword(q + 2 * c + 2)), half(keys + (c + 1) * 2 * kPage));
+        even = _mm512_dpbf16_ps(even, pair_at(q + 2 * c), pairs_at(keys + c * 2 * kPage));
+        odd = _mm512_dpbf16_ps(odd, pair_at(q + 2 * c + 2), pairs_at(keys + (c + 1) * 2 * kPage));
       }
       _mm512_store_ps(scores + p * kPage, _mm512_mul_ps(_mm512_add_ps(even, odd), _mm512_set1_ps(scale)));
     }
@@ -209,8 +189,8 @@ struct TileMode {
         const bf16* values = pages + table[p] * page_step + kPage * width + 2 * v;
         const bf16* own = shares + p * kPage;
         for (int64_t t = 0; t < kPage / 2; t += 2) {
-          sums[0] = _mm512_dpbf16_ps(sums[0], pair(dword(own + 2 * t)), half(values + t * 2 * width));
-          sums[1] = _mm512_dpbf16_ps(sums[1], pair(dword(own + 2 * t + 2)), half(values + (t + 1) * 2 * width));
+          sums[0] = _mm512_dpbf16_ps(sums[0], pair_at(own + 2 * t), pairs_at(values + t * 2 * width));
+          sums[1] = _mm512_dpbf16_ps(sums[1], pair_at(own + 2 * t + 2), pairs_at(values + (t + 1) * 2 * width));
         }
       }
       alignas(64) float out[16];

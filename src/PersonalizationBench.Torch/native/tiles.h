@@ -1,33 +1,35 @@
-// AMX tile registers, and the layouts in which they want bfloat16 operands. A tile is 16 rows of 64 bytes:
+// Products of bfloat16 operands in the layouts of AMX's tile registers. A tile is 16 rows of 64 bytes:
 //   A (left):  16 rows x 32 bf16, row-major
 //   B (right): 16 pairs of rows x 16 columns, each pair side by side in one dword
 //   C (sum):   16 rows x 16 f32
-// C += A B in one instruction of 16 x 16 x 32 multiply-adds.
+// C += A B in one instruction of 16 x 16 x 32 multiply-adds. A dword of B is what a lane of AVX512-BF16's dot product takes, so that a
+// processor with these and without tiles (Zen 4 and 5, Cooper Lake) multiplies the same operands: dots.h.
 #pragma once
 
-#include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernels.h"
+#include "dots.h"
 #include "products.h"
 #include "workspace.h"
 
-#define PB_AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,bmi2")))
-
 namespace pb {
 
-// The kernel gives the tiles' state to a process that asks for it.
+// The kernel gives the tiles' state to a process that asks for it. PBENCH_AMX=0: as if there were none.
 inline bool tiles_granted() {
   static const bool granted = [] {
     constexpr long kRequestPermission = 0x1023, kTileData = 18;
+    const char* wanted = std::getenv("PBENCH_AMX");
     uint32_t a = 7, b = 0, c = 0, d = 0;
     __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     bool bf16_tiles = (d >> 22) & 1, tiles = (d >> 24) & 1;
-    return bf16_tiles && tiles && __builtin_cpu_supports("avx512bf16") && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+    return bf16_tiles && tiles && dots_there() && !(wanted && std::strcmp(wanted, "0") == 0) &&
+           syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
   }();
   return granted;
 }
+
+inline const bool kTiles = tiles_granted();
 
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -40,14 +42,17 @@ struct alignas(64) TileConfig {
   }
 };
 
-// Configures this thread's tiles for as long as it lives, then puts back what was there: oneDNN uses them too.
+// Configures this thread's tiles, where there are any, for as long as it lives, then puts back what was there: oneDNN uses them too.
 class Tiles {
  public:
   explicit Tiles(int rows = 16) {
+    if (!kTiles) return;
     __asm__ volatile("{sttilecfg %0|sttilecfg %0}" : "=m"(before_));
     load(products(rows));
   }
-  ~Tiles() { load(before_); }
+  ~Tiles() {
+    if (kTiles) load(before_);
+  }
   Tiles(const Tiles&) = delete;
   Tiles& operator=(const Tiles&) = delete;
 
@@ -68,7 +73,7 @@ class Tiles {
 inline int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
 
 // Row-major copy [rows', width'], zero where the source [rows, width] ends.
-PB_AMX static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, int64_t width, int64_t rows_to, int64_t width_to, bf16* to) {
+PB_BF16 static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, int64_t width, int64_t rows_to, int64_t width_to, bf16* to) {
   for (int64_t r = 0; r < rows_to; r++, to += width_to) {
     int64_t copied = r < rows ? width : 0;
     if (copied) std::memcpy(to, x + r * step, copied * sizeof(bf16));
@@ -77,7 +82,7 @@ PB_AMX static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, i
 }
 
 // 16 x 16 dwords, rows and columns exchanged, rows `step` and `to_step` dwords apart.
-PB_AMX static inline void transpose_dwords(const void* x, int64_t step, void* to, int64_t to_step) {
+PB_BF16 static inline void transpose_dwords(const void* x, int64_t step, void* to, int64_t to_step) {
   Lanes rows[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) std::memcpy(&rows[i], static_cast<const char*>(x) + 4 * i * step, sizeof(Lanes));
@@ -88,7 +93,7 @@ PB_AMX static inline void transpose_dwords(const void* x, int64_t step, void* to
 
 // From row-major x [rows, width]: B tiles of x transposed (the sum runs along a row of x).
 // to[row tile of 16][step of 32 along the row][16][16] dwords
-PB_AMX static inline void pack_transposed(const bf16* x, int64_t rows, int64_t width, uint32_t* to) {
+PB_BF16 static inline void pack_transposed(const bf16* x, int64_t rows, int64_t width, uint32_t* to) {
   for (int64_t r = 0; r < rows; r += 16) {
     for (int64_t k = 0; k < width; k += 32, to += 256) transpose_dwords(x + r * width + k, width / 2, to, 16);
   }
@@ -96,7 +101,7 @@ PB_AMX static inline void pack_transposed(const bf16* x, int64_t rows, int64_t w
 
 // From row-major x [rows, width]: B tiles of x itself (the sum runs down its rows).
 // to[row tile of 32][column tile of 16][16][16] dwords
-PB_AMX static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width, int64_t columns, uint32_t* to) {
+PB_BF16 static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width, int64_t columns, uint32_t* to) {
   for (int64_t r = 0; r < rows; r += 32) {
     for (int64_t c = 0; c < columns; c += 16, to += 256) {
       for (int64_t pair = 0; pair < 16; pair++) {
@@ -109,7 +114,7 @@ PB_AMX static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width,
 }
 
 // From row-major x [rows, width]: its transpose, [width, rows], rows `to_step` elements apart.
-PB_AMX static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, bf16* to, int64_t to_step) {
+PB_BF16 static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, bf16* to, int64_t to_step) {
   alignas(64) uint32_t pairs[256];
   for (int64_t r = 0; r < rows; r += 32) {
     for (int64_t c = 0; c < width; c += 16) {
@@ -123,8 +128,12 @@ PB_AMX static inline void pack_flipped(const bf16* x, int64_t rows, int64_t widt
 // with `a_step` elements per row. B: two column tiles, `b_next` dwords from one step to the next. All loads of a step come
 // before its products: of the 272 orders that give the same sums, those that mix them take up to four times as long.
 template <bool kAdd>
-PB_AMX static inline void multiply(
+PB_BF16 static inline void multiply(
     const bf16* a, int64_t a_step, const uint32_t* b0, const uint32_t* b1, int64_t b_next, int64_t steps, float* c, int64_t c_step) {
+  if (!kTiles) {
+    for (int64_t i = 0; i < 32; i += 8) dot_rows<8, 2, kAdd>(a + i * a_step, a_step, b0, b1 - b0, b_next, 16, steps, c + i * c_step, c_step);
+    return;
+  }
   int64_t c_bytes = c_step * 4, a_bytes = a_step * 2;
   if constexpr (kAdd) {
     _tile_loadd(0, c, c_bytes);
@@ -155,8 +164,12 @@ PB_AMX static inline void multiply(
 
 // The upper half of that: sums of 16 x 32 from one row tile.
 template <bool kAdd>
-PB_AMX static inline void multiply_half(
+PB_BF16 static inline void multiply_half(
     const bf16* a, int64_t a_step, const uint32_t* b0, const uint32_t* b1, int64_t b_next, int64_t steps, float* c, int64_t c_step) {
+  if (!kTiles) {
+    for (int64_t i = 0; i < 16; i += 8) dot_rows<8, 2, kAdd>(a + i * a_step, a_step, b0, b1 - b0, b_next, 16, steps, c + i * c_step, c_step);
+    return;
+  }
   int64_t c_bytes = c_step * 4, a_bytes = a_step * 2;
   if constexpr (kAdd) {
     _tile_loadd(0, c, c_bytes);

@@ -34,6 +34,14 @@ internal static class TinyModels
         ]))];
     }
 
+    /// <summary>Tensors alive in the process, once those that nobody holds are gone: else a collection meanwhile takes earlier tests' away.</summary>
+    public static long LiveTensors()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return Torch.TorchExtras.LiveTensors;
+    }
+
     private static string Words(int count, DeterministicRandom random, int vocabulary) =>
         string.Join(' ', Enumerable.Range(0, count).Select(_ => random.Next(2, vocabulary)));
 

@@ -102,7 +102,7 @@ public sealed class GenerationTests
     {
         using var loaded = TinyModels.Load();
         Run();
-        var before = Torch.TorchExtras.LiveTensors;
+        var before = TinyModels.LiveTensors();
         Run();
         Assert.Equal(before, Torch.TorchExtras.LiveTensors);
 

@@ -101,7 +101,7 @@ public sealed class AdapterTrainerTests
     {
         using var loaded = TinyModels.Load(precision: Precision.BFloat16);
         Run();
-        var before = Torch.TorchExtras.LiveTensors;
+        var before = TinyModels.LiveTensors();
         Run();
         Assert.Equal(before, Torch.TorchExtras.LiveTensors);
 

@@ -49,7 +49,7 @@ public sealed class FullTrainerTests
         using var loaded = TinyModels.Load(precision: Precision.BFloat16);
         var texts = TinyModels.Texts(loaded.Config.VocabularySize, 2, 50);
         Run();
-        var before = Torch.TorchExtras.LiveTensors;
+        var before = TinyModels.LiveTensors();
         Run();
         Assert.Equal(before, Torch.TorchExtras.LiveTensors);
 
