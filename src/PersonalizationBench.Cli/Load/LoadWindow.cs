@@ -32,7 +32,8 @@ internal sealed record LoadWindow(IReadOnlyList<LoadAnswer> Answers, double Toke
         MeasureAsync(target, seconds, null, async (isOver, answers) =>
         {
             var asked = new List<Task>();
-            await Task.Run(() =>
+            // A thread of its own: whoever waits for the next arrival on the pool's keeps it from those that answer.
+            await Task.Factory.StartNew(() =>
             {
                 for (var due = Stopwatch.GetTimestamp() + Ticks(requests.Wait(rate)); !isOver(); due += Ticks(requests.Wait(rate)))
                 {
@@ -40,7 +41,7 @@ internal sealed record LoadWindow(IReadOnlyList<LoadAnswer> Answers, double Toke
                     while (Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due) is { Ticks: > 0 } left) Thread.Sleep(left);
                     asked.Add(Ask(request, due));
                 }
-            }, cancellation);
+            }, cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             await Task.WhenAll(asked);
 
             async Task Ask(LoadRequest request, long due) => answers.Add((due, await target.AskAsync(request, due)));

@@ -67,7 +67,7 @@ public sealed class ServingEngine : IDisposable
         var answer = new EngineAnswer(a => Post(() => Cancel(a)));
         var sequence = new RunningSequence(request, answer, lease, PageKey.Start(_baseDigest, request.Adapter), longest, _clock.GetTimestamp()) { Tier = tier };
         // Asked before the request is handed in: an adapter that arrives between the two has been seen by nobody, and would wake nobody.
-        if (lease is { Image.IsCompleted: false }) lease.Image.ContinueWith(_ => Post(() => { }), TaskScheduler.Default);
+        if (lease is { Image.IsCompleted: false }) lease.Image.ContinueWith(_ => Post(() => { }), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         if (!Post(() => Enqueue(sequence)))
         {
             lease?.Dispose();

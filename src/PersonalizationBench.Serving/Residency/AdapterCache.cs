@@ -20,6 +20,7 @@ public sealed class AdapterCache(IAdapterSource source, long capacityBytes, Time
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Entry> _entries = [];
     private readonly LinkedList<string> _idle = [];
+    private readonly LoaderThreads _loaders = new(Math.Max(4, Environment.ProcessorCount));
 
     public long CapacityBytes => capacityBytes;
 
@@ -54,7 +55,9 @@ public sealed class AdapterCache(IAdapterSource source, long capacityBytes, Time
                 if (entry is not null) Remove(entry);
                 Loads++;
                 entry = new Entry(digest);
-                entry.Image = Task.Run(() => Load(entry));
+                var load = new Task<AdapterImage>(() => Load(entry));
+                entry.Image = load;
+                _loaders.Add(() => load.RunSynchronously(TaskScheduler.Default));
                 _entries.Add(digest, entry);
             }
             else

@@ -163,6 +163,28 @@ public sealed class EngineTests(TinyServing tiny) : IClassFixture<TinyServing>
     }
 
     [Fact]
+    public async Task An_adapter_loads_and_answers_however_busy_the_thread_pool_is()
+    {
+        using var serving = Start(slots: 4);
+        using var gate = new ManualResetEventSlim();
+        // More than the pool would make threads for within the time that is waited here: it adds one or two a second.
+        var busy = Enumerable.Range(0, 200).Select(_ => Task.Run(() => gate.Wait())).ToList();
+        try
+        {
+            var answer = serving.Engine.Submit(new EngineRequest([0, 5], 3, Name(0), NoStops, new Sampling()));
+            Assert.True(SpinWait.SpinUntil(() => serving.Engine.Metrics.Tokens == 3, TimeSpan.FromSeconds(20)));
+            Assert.False(busy[^1].IsCompleted);
+            gate.Set();
+            Assert.Equal(FinishReason.Length, (await answer.Result).Reason);
+        }
+        finally
+        {
+            gate.Set();
+            await Task.WhenAll(busy);
+        }
+    }
+
+    [Fact]
     public async Task Memory_pressure_evicts_only_what_nobody_uses_and_the_cold_do_not_starve_the_hot()
     {
         using var serving = Start(slots: 3, imagesInMemory: 3);
