@@ -11,7 +11,7 @@ namespace PersonalizationBench.Cli.Bench;
 /// Users adapted together in one bank against the same users one after another, in PyTorch and by our own trainer, from the
 /// same adapters on the same texts: the losses must be the same. How much there is to gain over our own hangs on how much work
 /// a step of one user is: each costs something beside its products, and a bank pays that once for all. Hence the two loads,
-/// and both ways of taking a step: in one call, as processors with bf16 tiles do and as the studies run there, and by operators,
+/// and both ways of taking a step: in one call, as processors with bf16 tiles or dot products do and as the studies run there, and by operators,
 /// as on any other device. In f32 the products themselves take the time, and they are as many either way.
 /// </summary>
 internal sealed class ManyUsersComparison(string python, string script, string folder, PairingOptions options)

@@ -53,7 +53,7 @@ public sealed unsafe class PagedModel : IDisposable
         var shape = new LlamaShape(config.Layers, config.Heads, config.KeyValueHeads, config.HeadDimension, config.HiddenDimension, config.VocabularySize, config.NormEpsilon);
         var (cos, sin) = loaded.Rotary.All;
         List<Tensor> tensors = [weights.Compute.Embedding, .. weights.Packable, cos, sin];
-        // bf16 without tiles falls back to f32: slower, and the same answers but for rounding.
+        // bf16 without tiles and dot products falls back to f32: slower, and the same answers but for rounding.
         foreach (var isBFloat16 in weights.ComputeType == ScalarType.BFloat16 ? new[] { true, false } : [false])
         {
             var layout = new AdapterLayout(config, isBFloat16);

@@ -16,9 +16,9 @@ public readonly record struct LlamaShape(int Layers, int Heads, int KeyHeads, in
 public readonly record struct ProductAdapter(int Layer, int Product, Tensor A, Tensor B);
 
 /// <summary>
-/// A Llama's matrices, packed for a processor's bf16 tiles (AMX), and loss and gradients in one call, of adapters on them or of the
-/// matrices themselves: a few sequences at a time, so that what they make stays in a core's cache. Where this cannot be had, compose
-/// it from operators. Not thread-safe.
+/// A Llama's matrices, packed for a processor's bf16 tiles (AMX) or dot products (AVX512-BF16), and loss and gradients in one call, of
+/// adapters on them or of the matrices themselves: a few sequences at a time, so that what they make stays in a core's cache. Where
+/// this cannot be had, compose it from operators. Not thread-safe.
 /// </summary>
 public sealed class PackedLlama : IDisposable
 {

@@ -82,7 +82,7 @@ public sealed class ServingLlama : IDisposable
     /// <param name="tensors">the embedding [V, d]; of each layer attention norm [d], query key value [d + 2 kv, d], output [d, d], mlp norm
     /// [d], gate up [2 f, d], down [d, f]; the final norm [d], the head [V, d]; cosine and sine [context, width / 2], f32. Copied.</param>
     /// <param name="pages">of keys and values, all allocated at once</param>
-    /// <param name="bfloat16">products in bf16 on AMX tiles, sums in f32; else all in f32</param>
+    /// <param name="bfloat16">products in bf16 on tiles (AMX) or dot products (AVX512-BF16), sums in f32; else all in f32</param>
     /// <returns>null where the processor, the shape or the device does not allow it</returns>
     public static ServingLlama? TryCreate(LlamaShape shape, IReadOnlyList<Tensor> tensors, int pages, bool bfloat16, IReadOnlyList<ServingSite> sites)
     {

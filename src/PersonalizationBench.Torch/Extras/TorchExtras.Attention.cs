@@ -9,7 +9,7 @@ namespace PersonalizationBench.Torch;
 public static partial class TorchExtras
 {
     /// <summary>
-    /// Every position attends to itself and those before it. Fused for bf16 on a CPU with AMX and heads of a multiple of 16 up to
+    /// Every position attends to itself and those before it. Fused for bf16 on a CPU with AMX or AVX512-BF16 and heads of a multiple of 16 up to
     /// 256: no scores are written out, and nothing is computed above the diagonal or beyond a row's length.
     /// </summary>
     /// <param name="query">[B, T, H, d]</param>

@@ -10,12 +10,15 @@ public sealed class PagedModelTests
 {
     private const int Slots = 4;
 
-    // Heads of 16: wide enough for tiles; neither hidden width nor vocabulary is a multiple of a tile's.
+    // Heads of 16: wide enough for bf16 products; neither hidden width nor vocabulary is a multiple of a tile's.
     private static readonly DecoderConfig Shape = new(61, 64, 2, 4, 2, 72, 200);
 
     [Theory]
     [InlineData(Precision.Float32, 1e-4, 5, null)]
+    [InlineData(Precision.BFloat16, 0.06, 2, null)]
+    [InlineData(Precision.BFloat16, 0.06, 3, null)]
     [InlineData(Precision.BFloat16, 0.06, 5, null)]
+    [InlineData(Precision.BFloat16, 0.06, 12, null)]
     [InlineData(Precision.BFloat16, 0.06, 16, null)]
     [InlineData(Precision.BFloat16, 0.06, 20, null)]
     [InlineData(Precision.BFloat16, 0.06, 40, "o_proj down_proj")]
