@@ -80,6 +80,10 @@ internal sealed class MemorySource(AdapterLayout layout, IReadOnlyDictionary<str
 
     public Action<string> BeforeLoad { get; set; } = _ => { };
 
+    public ConcurrentQueue<AdapterImage> Recycled { get; } = [];
+
+    public void Recycle(AdapterImage image) => Recycled.Enqueue(image);
+
     public int LoadsOf(string digest) => _loads.GetValueOrDefault(digest);
 
     public AdapterImage Load(string digest)

@@ -22,9 +22,9 @@ internal sealed class TimedSource(IBlobStore blobs, AdapterLayout layout, string
     public AdapterImage Load(string digest)
     {
         var started = Stopwatch.GetTimestamp();
-        var bytes = blobs.Read(digest);
+        using var blob = blobs.Rent(digest);
         var read = Stopwatch.GetTimestamp();
-        var adapter = AdapterBlob.Read(bytes, digest);
+        var adapter = AdapterBlob.Read(blob.Memory, digest, isHashed: true);
         adapter.RequireBase(baseDigest, digest);
         var parsed = Stopwatch.GetTimestamp();
         var image = layout.Pack(adapter, digest);
@@ -34,4 +34,6 @@ internal sealed class TimedSource(IBlobStore blobs, AdapterLayout layout, string
         Interlocked.Add(ref _pack, Stopwatch.GetTimestamp() - parsed);
         return image;
     }
+
+    public void Recycle(AdapterImage image) => layout.Recycle(image);
 }

@@ -123,9 +123,9 @@ public sealed class AdapterBank : IDisposable
             site.A.select(0, slot).zero_();
             site.B.select(0, slot).zero_();
             if (!byModule.TryGetValue(site.Module, out var factors)) continue;
-            site.A.select(0, slot).narrow(0, 0, factors.Rank).copy_(tensor(factors.A).view(factors.Rank, -1));
+            site.A.select(0, slot).narrow(0, 0, factors.Rank).copy_(tensor(factors.A.ToArray()).view(factors.Rank, -1));
             // Exact where the scaling is the bank's, up to rounding elsewhere.
-            var (up, share) = (tensor(factors.B).view(-1, factors.Rank), factors.Scaling / Options.Scaling);
+            var (up, share) = (tensor(factors.B.ToArray()).view(-1, factors.Rank), factors.Scaling / Options.Scaling);
             site.B.select(0, slot).narrow(1, 0, factors.Rank).copy_(Math.Abs(share - 1) < 1e-12 ? up : up.mul(share));
         }
     }

@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace PersonalizationBench.Models.Checkpoints;
@@ -20,9 +22,26 @@ public static class BFloat16
     public static byte[] FromSingles(ReadOnlySpan<float> values)
     {
         var bytes = new byte[2 * values.Length];
-        var halves = MemoryMarshal.Cast<byte, ushort>(bytes.AsSpan());
-        for (var i = 0; i < values.Length; i++) halves[i] = FromSingle(values[i]);
+        FromSingles(values, MemoryMarshal.Cast<byte, ushort>(bytes.AsSpan()));
         return bytes;
+    }
+
+    /// <summary><see cref="FromSingle"/> of each; <paramref name="halves"/> has room for all.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void FromSingles(ReadOnlySpan<float> values, Span<ushort> halves)
+    {
+        var (i, lanes) = (0, Vector<float>.Count);
+        for (; i + 2 * lanes <= values.Length; i += 2 * lanes)
+            Vector.Narrow(Rounded(new Vector<float>(values[i..])), Rounded(new Vector<float>(values[(i + lanes)..]))).CopyTo(halves[i..]);
+        for (; i < values.Length; i++) halves[i] = FromSingle(values[i]);
+
+        static Vector<uint> Rounded(Vector<float> values)
+        {
+            var bits = Vector.AsVectorUInt32(values);
+            var upper = Vector.ShiftRightLogical(bits, 16);
+            var rounded = Vector.ShiftRightLogical(bits + new Vector<uint>(0x7FFF) + (upper & Vector<uint>.One), 16);
+            return Vector.ConditionalSelect(Vector.AsVectorUInt32(Vector.Equals(values, values)), rounded, upper | new Vector<uint>(0x0040));
+        }
     }
 
     /// <summary>The values of little-endian bf16 bytes.</summary>

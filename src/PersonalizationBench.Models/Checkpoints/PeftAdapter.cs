@@ -55,7 +55,7 @@ public sealed record PeftAdapterConfig(int Rank, double Alpha, IReadOnlyList<str
 /// <param name="DType">F32, F16 or BF16; the same for both.</param>
 /// <param name="InFeatures">Columns of A.</param>
 /// <param name="OutFeatures">Rows of B.</param>
-/// <param name="A">[r, in], row-major, little-endian.</param>
+/// <param name="A">[r, in], row-major, little-endian. Read from memory, it is a part of that.</param>
 /// <param name="B">[out, r].</param>
 public sealed record LoraFactors(string Module, string DType, int InFeatures, int OutFeatures, ReadOnlyMemory<byte> A, ReadOnlyMemory<byte> B)
 {
@@ -70,6 +70,11 @@ public sealed record LoraFactors(string Module, string DType, int InFeatures, in
     public float[] ASingles() => TensorDTypes.ToSingles(DType, A.Span, $"{Module}.lora_A");
 
     public float[] BSingles() => TensorDTypes.ToSingles(DType, B.Span, $"{Module}.lora_B");
+
+    /// <summary>The values without a copy where they are F32: valid as long as <see cref="A"/> is.</summary>
+    internal ReadOnlyMemory<float> AValues() => DType == "F32" ? SinglesMemory.Of(A) : ASingles();
+
+    internal ReadOnlyMemory<float> BValues() => DType == "F32" ? SinglesMemory.Of(B) : BSingles();
 }
 
 /// <summary>One user's adapter, as PEFT stores it.</summary>

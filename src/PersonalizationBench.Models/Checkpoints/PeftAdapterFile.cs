@@ -51,14 +51,15 @@ public static class PeftAdapterFile
     /// <summary>The same from what is in memory.</summary>
     /// <param name="configSource">What errors call the configuration.</param>
     /// <param name="weightsSource">What errors call the weights.</param>
-    public static PeftAdapter Parse(ReadOnlyMemory<byte> configJson, string configSource, SafetensorsFile weights, string weightsSource)
+    /// <param name="isHashed">The bytes are known to be what was once written, weights and configuration together: nothing is hashed again.</param>
+    public static PeftAdapter Parse(ReadOnlyMemory<byte> configJson, string configSource, SafetensorsFile weights, string weightsSource, bool isHashed = false)
     {
         var (config, selection) = PeftConfigFile.Read(configJson, configSource);
         var modules = ParseModules(config, weights, weightsSource);
         if (selection is not null) config = selection.Resolve(config, modules, weightsSource);
         var adapter = new PeftAdapter(config, modules, weights.Metadata.GetValueOrDefault(BaseKey));
         Check(adapter, weightsSource);
-        if (weights.Metadata.TryGetValue(AdapterKey, out var digest) && digest != adapter.Digest())
+        if (!isHashed && weights.Metadata.TryGetValue(AdapterKey, out var digest) && digest != adapter.Digest())
             throw new PbenchException($"{weightsSource}: {AdapterKey}: the file says {digest}, weights and {ConfigName} give {adapter.Digest()}; one of them was changed");
         return adapter;
     }
@@ -112,7 +113,7 @@ public static class PeftAdapterFile
                 var rank = config.RankOf(module);
                 if (a.Shape.Length != 2 || b.Shape.Length != 2 || a.Shape[0] != rank || b.Shape[1] != rank || a.Shape[1] is < 1 or > int.MaxValue || b.Shape[0] is < 1 or > int.MaxValue)
                     throw new PbenchException($"{source}: module '{module}': expected lora_A [{rank}, in] and lora_B [out, {rank}] by r and rank_pattern in {ConfigName}, found [{string.Join(", ", a.Shape)}] and [{string.Join(", ", b.Shape)}]");
-                return new LoraFactors(module, a.DType, (int)a.Shape[1], (int)b.Shape[0], weights.Read(a.Name), weights.Read(b.Name));
+                return new LoraFactors(module, a.DType, (int)a.Shape[1], (int)b.Shape[0], weights.Bytes(a.Name), weights.Bytes(b.Name));
             })];
     }
 }

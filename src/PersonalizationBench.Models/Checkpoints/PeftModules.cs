@@ -7,7 +7,7 @@ namespace PersonalizationBench.Models.Checkpoints;
 /// <param name="Origin">The adapter's module that it comes from, for errors.</param>
 /// <param name="A">[r, in]</param>
 /// <param name="B">[out, r]</param>
-internal sealed record ProjectionFactors(string Module, string Origin, int Rank, double Scaling, float[] A, float[] B);
+internal sealed record ProjectionFactors(string Module, string Origin, int Rank, double Scaling, ReadOnlyMemory<float> A, ReadOnlyMemory<float> B);
 
 /// <summary>
 /// Between an adapter's modules as PEFT knows them and the projections here. GPT-2's <c>c_attn</c> and GPT-NeoX's
@@ -38,12 +38,12 @@ internal static class PeftModules
         var (input, outputs) = (config.ProjectionShape(module.Projections[0]).Input, module.Projections.Select(p => config.ProjectionShape(p).Output).ToList());
         if (factors.InFeatures != input || factors.OutFeatures != outputs.Sum())
             throw new PbenchException($"{source}: module '{factors.Module}': expected {input} in and {outputs.Sum()} out, found {factors.InFeatures} and {factors.OutFeatures}");
-        var (a, b) = (factors.ASingles(), module.RowsApart(config, factors.BSingles(), rank));
         if (!module.IsFused)
         {
-            yield return new ProjectionFactors(WeightNames.Module(layer, module.Projections[0]), factors.Module, rank, scaling, a, b);
+            yield return new ProjectionFactors(WeightNames.Module(layer, module.Projections[0]), factors.Module, rank, scaling, factors.AValues(), factors.BValues());
             yield break;
         }
+        var (a, b) = (factors.ASingles(), module.RowsApart(config, factors.BSingles(), rank));
         var all = Enumerable.Range(0, rank).ToArray();
         // What has learned nothing yet keeps its A, from which it can learn.
         var keepsAll = b.All(v => v == 0);
@@ -56,8 +56,8 @@ internal static class PeftModules
             if (used.Length == 0) continue;
             yield return new ProjectionFactors(
                 WeightNames.Module(layer, projection), factors.Module, used.Length, scaling,
-                [.. used.SelectMany(component => a.Skip(component * input).Take(input))],
-                [.. Enumerable.Range(0, output).SelectMany(row => used.Select(component => rows.Span[row * rank + component]))]);
+                used.SelectMany(component => a.Skip(component * input).Take(input)).ToArray(),
+                Enumerable.Range(0, output).SelectMany(row => used.Select(component => rows.Span[row * rank + component])).ToArray());
         }
     }
 
@@ -85,15 +85,17 @@ internal static class PeftModules
     /// <summary>Whether those that have something to say say it from the same A.</summary>
     private static bool SharesA(IReadOnlyList<ProjectionFactors?> parts)
     {
-        var speaking = parts.OfType<ProjectionFactors>().Where(p => p.B.Any(v => v != 0)).ToList();
-        return speaking.Skip(1).All(p => p.A.AsSpan().SequenceEqual(speaking[0].A));
+        var speaking = parts.OfType<ProjectionFactors>().Where(Speaks).ToList();
+        return speaking.Skip(1).All(p => p.A.Span.SequenceEqual(speaking[0].A.Span));
     }
+
+    private static bool Speaks(ProjectionFactors part) => part.B.Span.ContainsAnyExcept(0f);
 
     private static LoraFactors Join(DecoderConfig config, int rank, FileModule module, int layer, IReadOnlyList<ProjectionFactors?> parts, bool isStacked)
     {
         var path = module.Path(config, layer);
         var present = parts.OfType<ProjectionFactors>().ToList();
-        if (!module.IsFused) return LoraFactors.FromSingles(path, rank, present[0].A, present[0].B);
+        if (!module.IsFused) return LoraFactors.FromSingles(path, rank, present[0].A.ToArray(), present[0].B.ToArray());
         var width = isStacked ? present.Count * rank : rank;
         var outputs = module.Projections.Select(p => config.ProjectionShape(p).Output).ToList();
         var b = new float[outputs.Sum() * width];
@@ -101,10 +103,10 @@ internal static class PeftModules
         foreach (var (part, output) in parts.Zip(outputs))
         {
             var offset = isStacked && part is not null ? present.IndexOf(part) * rank : 0;
-            for (var row = 0; part is not null && row < output; row++) part.B.AsSpan(row * rank, rank).CopyTo(b.AsSpan((start + row) * width + offset, rank));
+            for (var row = 0; part is not null && row < output; row++) part.B.Span.Slice(row * rank, rank).CopyTo(b.AsSpan((start + row) * width + offset, rank));
             start += output;
         }
-        var a = isStacked ? [.. present.SelectMany(p => p.A)] : (present.Find(p => p.B.Any(v => v != 0)) ?? present[0]).A;
+        var a = isStacked ? present.SelectMany(p => p.A.ToArray()).ToArray() : (present.Find(Speaks) ?? present[0]).A.ToArray();
         return LoraFactors.FromSingles(path, width, a, module.RowsTogether(config, b, width));
     }
 }

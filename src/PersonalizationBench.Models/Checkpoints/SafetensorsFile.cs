@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using PersonalizationBench.Core;
@@ -19,6 +20,7 @@ public sealed class SafetensorsFile : IDisposable
     private readonly Stream _stream;
     private readonly string _source;
     private readonly Dictionary<string, TensorEntry> _byName;
+    private ReadOnlyMemory<byte>? _memory;
 
     private SafetensorsFile(Stream stream, string source, IReadOnlyList<TensorEntry> tensors, IReadOnlyDictionary<string, string> metadata)
     {
@@ -65,6 +67,17 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
+    /// <summary>The same of a file that is in memory.</summary>
+    public static SafetensorsFile Open(ReadOnlyMemory<byte> content, string source)
+    {
+        var stream = MemoryMarshal.TryGetArray(content, out var array)
+            ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+            : new MemoryStream(content.ToArray(), writable: false);
+        var file = Open(stream, source);
+        file._memory = content;
+        return file;
+    }
+
     public bool Contains(string name) => _byName.ContainsKey(name);
 
     /// <summary>Throws, naming the nearest tensor, where there is none of that name.</summary>
@@ -84,6 +97,10 @@ public sealed class SafetensorsFile : IDisposable
         Read(entry, 0, bytes);
         return bytes;
     }
+
+    /// <summary>The same without a copy where the file is in memory: a part of that.</summary>
+    public ReadOnlyMemory<byte> Bytes(string name) =>
+        _memory is { } memory && Find(name) is var entry ? memory.Slice((int)entry.Offset, (int)entry.Length) : Read(name);
 
     /// <summary>Fills <paramref name="destination"/> from byte <paramref name="start"/> of the tensor on.</summary>
     public void Read(TensorEntry entry, long start, Span<byte> destination)

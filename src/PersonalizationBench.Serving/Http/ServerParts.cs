@@ -18,8 +18,11 @@ public sealed class RegistryAdapterSource(IBlobStore blobs, AdapterLayout layout
     public AdapterImage Load(string digest)
     {
         var source = $"revision with digest {digest}";
-        var adapter = AdapterBlob.Read(blobs.Read(digest), source);
+        using var blob = blobs.Rent(digest);
+        var adapter = AdapterBlob.Read(blob.Memory, source, isHashed: true);
         adapter.RequireBase(baseDigest, source);
         return layout.Pack(adapter, source);
     }
+
+    public void Recycle(AdapterImage image) => layout.Recycle(image);
 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
@@ -21,13 +20,15 @@ public static class AdapterBlob
 
     /// <summary>Throws <see cref="PbenchException"/> where the bytes are not such a blob, or not the adapter that its own digest says.</summary>
     /// <param name="source">What errors call it.</param>
-    public static PeftAdapter Read(ReadOnlyMemory<byte> blob, string source)
+    /// <param name="isHashed">It comes from a blob store, which has hashed it: its own digest was looked at before it was put there.</param>
+    /// <returns>Its factors are parts of <paramref name="blob"/>.</returns>
+    public static PeftAdapter Read(ReadOnlyMemory<byte> blob, string source, bool isHashed = false)
     {
-        using var weights = SafetensorsFile.Open(StreamOf(blob), source);
+        using var weights = SafetensorsFile.Open(blob, source);
         if (weights.Tensors.Count > MostTensors) throw new PbenchException($"{source}: {weights.Tensors.Count} tensors; expected at most {MostTensors}");
         if (!weights.Metadata.TryGetValue(ConfigKey, out var config)) throw new PbenchException($"{source}: expected the text of {PeftAdapterFile.ConfigName} as '{ConfigKey}' in the metadata");
         if (config.Length > LargestConfig) throw new PbenchException($"{source}: {ConfigKey}: {config.Length} characters; expected at most {LargestConfig}");
-        return PeftAdapterFile.Parse(Encoding.UTF8.GetBytes(config), $"{source}: {ConfigKey}", weights, source);
+        return PeftAdapterFile.Parse(Encoding.UTF8.GetBytes(config), $"{source}: {ConfigKey}", weights, source, isHashed);
     }
 
     /// <summary>
@@ -69,8 +70,4 @@ public static class AdapterBlob
         var at = Array.FindIndex(values, v => !float.IsFinite(v));
         return at < 0 ? null : (at, values[at]);
     }
-
-    private static MemoryStream StreamOf(ReadOnlyMemory<byte> bytes) => MemoryMarshal.TryGetArray(bytes, out var array)
-        ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
-        : new MemoryStream(bytes.ToArray(), writable: false);
 }

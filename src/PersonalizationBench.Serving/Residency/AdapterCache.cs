@@ -9,6 +9,11 @@ public interface IAdapterSource
     /// <param name="digest">Of its blob.</param>
     /// <exception cref="Core.PbenchException">It is not there, not what its digest says, or not one of this base.</exception>
     AdapterImage Load(string digest);
+
+    /// <summary>An adapter that was loaded has left the memory: nobody reads it any more.</summary>
+    void Recycle(AdapterImage image)
+    {
+    }
 }
 
 /// <summary>
@@ -83,7 +88,11 @@ public sealed class AdapterCache(IAdapterSource source, long capacityBytes, Time
         lock (_lock)
         {
             // Whoever wanted it may have gone, and room been made since.
-            if (_entries.GetValueOrDefault(entry.Digest) != entry) return image;
+            if (_entries.GetValueOrDefault(entry.Digest) != entry)
+            {
+                source.Recycle(image);
+                return image;
+            }
             entry.Bytes = image.Bytes.LongLength;
             Bytes += entry.Bytes;
             Trim();
@@ -111,6 +120,7 @@ public sealed class AdapterCache(IAdapterSource source, long capacityBytes, Time
         if (entry.Node.List is not null) _idle.Remove(entry.Node);
         _entries.Remove(entry.Digest);
         Bytes -= entry.Bytes;
+        if (entry.Image.IsCompletedSuccessfully) source.Recycle(entry.Image.Result);
     }
 
     private sealed class Entry(string digest)

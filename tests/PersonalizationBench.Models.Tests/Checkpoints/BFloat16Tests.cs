@@ -48,6 +48,16 @@ public class BFloat16Tests
     }).QuickCheckThrowOnFailure();
 
     [Fact]
+    public void ManyAtOnceAreRoundedAsOneByOne() => Prop.ForAll(ArbMap.Default.ArbFor<uint[]>(), start =>
+    {
+        // Long enough for whole vectors, NaNs and infinities among them.
+        var values = start.Concat([0x7F800001u, 0xFFFFFFFFu, 0x7F800000u, 0x3F808000u]).SelectMany(bits => Enumerable.Repeat(bits, 11)).Select(BitConverter.UInt32BitsToSingle).ToArray();
+        var halves = new ushort[values.Length];
+        BFloat16.FromSingles(values, halves);
+        return halves.SequenceEqual(values.Select(BFloat16.FromSingle));
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
     public void SpansAreConvertedElementByElement() =>
         Assert.Equal([1f, -2f, 0.5f], BFloat16.ToSingles(BFloat16.FromSingles([1f, -2f, 0.5f])));
 }

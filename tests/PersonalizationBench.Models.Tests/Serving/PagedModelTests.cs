@@ -95,6 +95,30 @@ public sealed class PagedModelTests
         Assert.Equal(together[3], together[2]);
     }
 
+    [Fact]
+    public void An_image_in_memory_that_was_used_before_is_the_same()
+    {
+        using var loaded = TinyModels.Load(Shape, Precision.BFloat16, gain: 3);
+        var layout = new AdapterLayout(Shape, isBFloat16: true);
+        // Ranks 5 and 6 take the same room; what the former filled with values the latter has to be zero.
+        var (first, second) = (Adapter(6), Adapter(5));
+        var expected = layout.Pack(second, "test").Bytes;
+        var before = layout.Pack(first, "test");
+        layout.Recycle(before);
+
+        var again = layout.Pack(second, "test").Bytes;
+
+        Assert.Same(before.Bytes, again);
+        Assert.Equal(expected, again);
+        Assert.NotSame(again, layout.Pack(second, "test").Bytes);
+
+        PeftAdapter Adapter(int rank)
+        {
+            using var bank = AdapterBankTests.Filled(Shape, 1, Lora(rank, null));
+            return bank.Export(0, loaded.Info);
+        }
+    }
+
     private static LoraOptions Lora(int rank, string? modules) => new() { Rank = rank, Alpha = 1.5 * rank, TargetModules = modules?.Split(' ') };
 
     private static PagedModel Served(LoadedBase loaded, AdapterBank bank)

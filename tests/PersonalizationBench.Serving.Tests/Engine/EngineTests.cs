@@ -163,6 +163,25 @@ public sealed class EngineTests(TinyServing tiny) : IClassFixture<TinyServing>
     }
 
     [Fact]
+    public async Task An_images_memory_is_given_back_when_it_is_evicted_and_never_while_it_is_used()
+    {
+        using var serving = Start(slots: 4, imagesInMemory: 2);
+        var (first, second) = (serving.Cache.Acquire(Name(0)), serving.Cache.Acquire(Name(1)));
+        var images = new[] { await first.Image, await second.Image };
+        using var third = serving.Cache.Acquire(Name(2));
+        await third.Image;
+        Assert.Empty(serving.Source.Recycled);
+        first.Dispose();
+        Assert.Same(images[0], Assert.Single(serving.Source.Recycled));
+        second.Dispose();
+        second.Dispose();
+        Assert.Single(serving.Source.Recycled);
+        using var fourth = serving.Cache.Acquire(Name(3));
+        await fourth.Image;
+        Assert.Equal(images, serving.Source.Recycled);
+    }
+
+    [Fact]
     public async Task An_adapter_loads_and_answers_however_busy_the_thread_pool_is()
     {
         using var serving = Start(slots: 4);

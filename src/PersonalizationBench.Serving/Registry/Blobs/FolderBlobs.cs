@@ -1,3 +1,4 @@
+using System.Buffers;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Serving;
@@ -63,9 +64,34 @@ public sealed class FolderBlobs : IBlobStore
     public byte[] Read(string digest)
     {
         var path = PathOf(digest);
-        var bytes = Guard(path, () => ReadAll(path)) ?? throw new PbenchException($"blob {digest}: there is none in {_folder}");
+        var bytes = Guard(path, () => ReadAll(path, length => GC.AllocateUninitializedArray<byte>(length)))?.Array ?? throw Missing(digest);
+        RequireDigest(bytes, digest, path);
+        return bytes;
+    }
+
+    public IMemoryOwner<byte> Rent(string digest)
+    {
+        var path = PathOf(digest);
+        var bytes = Guard(path, () => ReadAll(path, ArrayPool<byte>.Shared.Rent)) ?? throw Missing(digest);
+        var rented = new RentedBytes(bytes.Array!, bytes.Count, ArrayPool<byte>.Shared);
+        try
+        {
+            RequireDigest(rented.Memory.Span, digest, path);
+            return rented;
+        }
+        catch
+        {
+            rented.Dispose();
+            throw;
+        }
+    }
+
+    private PbenchException Missing(string digest) => new($"blob {digest}: there is none in {_folder}");
+
+    private static void RequireDigest(ReadOnlySpan<byte> bytes, string digest, string path)
+    {
         var found = Digest.Of(bytes);
-        return found == digest ? bytes : throw new PbenchException($"{path}: the bytes have digest {found}; the file was changed after it was written");
+        if (found != digest) throw new PbenchException($"{path}: the bytes have digest {found}; the file was changed after it was written");
     }
 
     public StoredBlob? Find(string digest)
@@ -153,15 +179,16 @@ public sealed class FolderBlobs : IBlobStore
         }
     }
 
-    private static bool IsWhole(string path, string digest) => ReadAll(path) is { } bytes && Digest.Of(bytes) == digest;
+    private static bool IsWhole(string path, string digest) => ReadAll(path, length => new byte[length]) is { } bytes && Digest.Of(bytes) == digest;
 
     /// <summary>Null where there is no such file.</summary>
-    private static byte[]? ReadAll(string path)
+    private static ArraySegment<byte>? ReadAll(string path, Func<int, byte[]> memory)
     {
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
-            var bytes = new byte[stream.Length];
+            var length = checked((int)stream.Length);
+            var bytes = new ArraySegment<byte>(memory(length), 0, length);
             stream.ReadExactly(bytes);
             return bytes;
         }

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace PersonalizationBench.Serving;
 
 /// <summary>A blob as it is listed.</summary>
@@ -18,6 +20,9 @@ public interface IBlobStore
     /// <see cref="Core.PbenchException"/>.</summary>
     byte[] Read(string digest);
 
+    /// <summary>The same in memory that is given back, and used for another blob, when the owner is disposed.</summary>
+    IMemoryOwner<byte> Rent(string digest) => new RentedBytes(Read(digest));
+
     /// <summary>Null where there is no such blob. Looks at its name, not at its bytes.</summary>
     StoredBlob? Find(string digest);
 
@@ -25,4 +30,22 @@ public interface IBlobStore
 
     /// <summary>False where there was none.</summary>
     bool Delete(string digest);
+}
+
+/// <summary>The first bytes of an array, from a pool where there is one.</summary>
+internal sealed class RentedBytes(byte[] array, int length, ArrayPool<byte>? pool) : IMemoryOwner<byte>
+{
+    private byte[]? _array = array;
+
+    public RentedBytes(byte[] array)
+        : this(array, array.Length, null)
+    {
+    }
+
+    public Memory<byte> Memory => _array is { } array ? array.AsMemory(0, length) : throw new ObjectDisposedException(nameof(RentedBytes));
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _array, null) is { } array) pool?.Return(array);
+    }
 }
