@@ -14,63 +14,86 @@ PB_BF16 static inline void fetch_ahead(const bf16* at, int64_t count) {
   for (int64_t i = 0; i < count; i += 32) _mm_prefetch(reinterpret_cast<const char*>(at + kAhead + i), _MM_HINT_T0);
 }
 
-// Lane l is lane places[l] of x. By the form with a mask: GCC 12 takes what the other leaves undefined for a mistake.
-PB_BF16 static inline __m512i picked(__m512i places, __m512i x) { return _mm512_maskz_permutexvar_epi32(0xFFFF, places, x); }
+// As many neighbouring pairs, again and again: by a load alone. In the forms with a mask, since GCC 12 takes what the others leave
+// undefined for a mistake.
+template <int kTogether>
+PB_BF16 static inline __m512bh pairs_again(const bf16* at) {
+  if constexpr (kTogether == 1) {
+    return pair_at(at);
+  } else if constexpr (kTogether == 2) {
+    int64_t both;
+    std::memcpy(&both, at, sizeof both);
+    return pairs_of(_mm512_set1_epi64(both));
+  } else if constexpr (kTogether == 4) {
+    return pairs_of(_mm512_maskz_broadcast_i32x4(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
+  } else {
+    static_assert(kTogether == 8);
+    return pairs_of(_mm512_maskz_broadcast_i32x8(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at))));
+  }
+}
 
-// sums [rows, rank] = x A^T of one tile row of A: [in / 32][16 pairs][n][2], n ranks. A vector holds as many pairs as fit side by side,
-// all n ranks of each; what its lanes sum up for one rank is added at the end.
-template <int kRows>
+// sums [rows, n] = x A^T of at most a tile's ranks: A is [in / 32][16 pairs][n][2]. A vector holds kTogether = 16 / n pairs of all n ranks;
+// turned once so that the pairs of a rank are neighbours, it is multiplied with every row. What the lanes of one rank sum up is added
+// at the end.
+template <int kRows, int kTogether>
 PB_BF16 static inline void dot_down(const bf16* x, int64_t in, const bf16* a, int64_t n, float* sums, int64_t step) {
-  int64_t together = 16 / n, lanes = together * n, vectors = 16 / together;
+  constexpr int kVectors = 16 / kTogether;
+  int64_t lanes = kTogether * n;
   __mmask16 mask = static_cast<__mmask16>((1u << lanes) - 1);
   alignas(64) int32_t places[16];
-  for (int64_t l = 0; l < 16; l++) places[l] = static_cast<int32_t>(l / n);
-  __m512i first = _mm512_load_si512(places), next = _mm512_set1_epi32(static_cast<int32_t>(together));
-  // Two sums a row, so that neighbouring vectors need not wait for each other: there is always an even number of vectors.
-  __m512 even[kRows], odd[kRows];
-  for (int i = 0; i < kRows; i++) even[i] = odd[i] = _mm512_setzero_ps();
-  for (int64_t k = 0; k < in; k += 32, a += 32 * n) {
-    fetch_ahead(a, 32 * n);
-    __m512i of[kRows], place = first;
+  for (int64_t l = 0; l < 16; l++) places[l] = static_cast<int32_t>(l % kTogether * n + l / kTogether) & 15;
+  __m512i turned = _mm512_load_si512(places);
+  // Two sums a row, so that neighbouring vectors need not wait for each other.
+  __m512 sum[2][kRows];
 #pragma GCC unroll 8
-    for (int i = 0; i < kRows; i++) of[i] = _mm512_loadu_si512(x + i * in + k);
-    for (int64_t v = 0; v < vectors; v += 2) {
-      __m512bh low = pairs_of(_mm512_maskz_loadu_epi32(mask, a + 2 * v * lanes)), high = pairs_of(_mm512_maskz_loadu_epi32(mask, a + 2 * (v + 1) * lanes));
-      __m512i other = _mm512_add_epi32(place, next);
+  for (int i = 0; i < kRows; i++) sum[0][i] = sum[1][i] = _mm512_setzero_ps();
+  for (int64_t k = 0; k < in; k += 32) {
+    fetch_ahead(a, 32 * n);
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; v++, a += 2 * lanes) {
+      __m512i factor = _mm512_maskz_loadu_epi32(mask, a);
+      if constexpr (kTogether > 1) factor = _mm512_maskz_permutexvar_epi32(0xFFFF, turned, factor);
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; i++) {
-        even[i] = _mm512_dpbf16_ps(even[i], pairs_of(picked(place, of[i])), low);
-        odd[i] = _mm512_dpbf16_ps(odd[i], pairs_of(picked(other, of[i])), high);
+        sum[v % 2][i] = _mm512_dpbf16_ps(sum[v % 2][i], pairs_again<kTogether>(x + i * in + k + 2 * kTogether * v), pairs_of(factor));
       }
-      place = _mm512_add_epi32(other, next);
     }
   }
   for (int i = 0; i < kRows; i++) {
     alignas(64) float all[16];
-    _mm512_store_ps(all, _mm512_add_ps(even[i], odd[i]));
+    _mm512_store_ps(all, _mm512_add_ps(sum[0][i], sum[1][i]));
     for (int64_t j = 0; j < n; j++) {
-      float sum = all[j];
-      for (int64_t l = j + n; l < lanes; l += n) sum += all[l];
-      sums[i * step + j] = sum;
+      float total = all[j * kTogether];
+      for (int l = 1; l < kTogether; l++) total += all[j * kTogether + l];
+      sums[i * step + j] = total;
     }
   }
 }
 
-// y [rows, width] += low B^T, of low [rows, rank] and B: [width / 16][rank / 2][16][2]
-template <int kRows>
-PB_BF16 static inline void dot_up(const bf16* low, int64_t rank, const bf16* b, int64_t width, float* y, int64_t step) {
-  for (int64_t j = 0; j < width; j += 16, b += 16 * rank) {
-    fetch_ahead(b, 16 * rank);
-    __m512 sums[kRows];
+// y [rows, columns of 16] += low B^T, of low [rows, rank] and B: [columns][rank / 2][16][2]
+template <int kRows, int kColumns>
+PB_BF16 static inline void dot_up(const bf16* low, int64_t rank, const bf16* b, float* y, int64_t step) {
+  __m512 sums[kRows][kColumns];
 #pragma GCC unroll 8
-    for (int i = 0; i < kRows; i++) sums[i] = _mm512_loadu_ps(y + i * step + j);
-    for (int64_t r = 0; r < rank; r += 2) {
-      __m512bh right = pairs_at(b + 16 * r);
+  for (int i = 0; i < kRows; i++) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kColumns; j++) sums[i][j] = _mm512_loadu_ps(y + i * step + 16 * j);
+  }
+  for (int64_t r = 0; r < rank; r += 2) {
+    __m512bh right[kColumns];
+#pragma GCC unroll 2
+    for (int j = 0; j < kColumns; j++) right[j] = pairs_at(b + 16 * (j * rank + r));
 #pragma GCC unroll 8
-      for (int i = 0; i < kRows; i++) sums[i] = _mm512_dpbf16_ps(sums[i], pair_at(low + i * rank + r), right);
+    for (int i = 0; i < kRows; i++) {
+      __m512bh left = pair_at(low + i * rank + r);
+#pragma GCC unroll 2
+      for (int j = 0; j < kColumns; j++) sums[i][j] = _mm512_dpbf16_ps(sums[i][j], left, right[j]);
     }
+  }
 #pragma GCC unroll 8
-    for (int i = 0; i < kRows; i++) _mm512_storeu_ps(y + i * step + j, sums[i]);
+  for (int i = 0; i < kRows; i++) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kColumns; j++) _mm512_storeu_ps(y + i * step + 16 * j, sums[i][j]);
   }
 }
 
@@ -80,11 +103,31 @@ PB_BF16 static inline void dot_update(
     const bf16* x, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
   alignas(64) float sums[kRows * kMaxRank];
   alignas(64) bf16 low[kRows * kMaxRank];
-  int64_t n = std::min<int64_t>(rank, 16);
-  for (int64_t r = 0; r < rank; r += n, a += n * in) dot_down<kRows>(x, in, a, n, sums + r, rank);
+  if (rank > 8 && rank <= 16) {
+    dot_down<kRows, 1>(x, in, a, rank, sums, rank);
+  } else if (rank > 4 && rank <= 8) {
+    dot_down<kRows, 2>(x, in, a, rank, sums, rank);
+  } else if (rank > 2 && rank <= 4) {
+    dot_down<kRows, 4>(x, in, a, rank, sums, rank);
+  } else if (rank <= 2) {
+    dot_down<kRows, 8>(x, in, a, rank, sums, rank);
+  } else {
+    // Whole tiles: a product like any other.
+    constexpr int kColumns = kRows == 1 ? 4 : 2;
+    fetch_ahead(a, rank * in);
+    const auto* tiles = reinterpret_cast<const uint32_t*>(a);
+    int64_t tile = 8 * in, r = 0;
+    for (; r + 16 * kColumns <= rank; r += 16 * kColumns) dot_rows<kRows, kColumns, false>(x, in, tiles + r / 16 * tile, tile, 256, 16, in / 32, sums + r, rank);
+    for (; r < rank; r += 16) dot_rows<kRows, 1, false>(x, in, tiles + r / 16 * tile, tile, 256, 16, in / 32, sums + r, rank);
+  }
 #pragma omp simd
   for (int64_t i = 0; i < kRows * rank; i++) narrow(scale * sums[i], &low[i]);
-  dot_up<kRows>(low, rank, b, width, y, step);
+  int64_t j = 0;
+  for (; j + 32 <= width; j += 32, b += 32 * rank) {
+    fetch_ahead(b, 32 * rank);
+    dot_up<kRows, 2>(low, rank, b, y + j, step);
+  }
+  if (j < width) dot_up<kRows, 1>(low, rank, b, y + j, step);
 }
 
 }  // namespace pb

@@ -54,6 +54,7 @@ struct TileMode {
     PB_BF16 void add(const bf16* x, int64_t rows, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
       rank = padded_rank(rank);
       if (!kTiles) {
+        for (; rows >= 8; rows -= 8, x += 8 * in, y += 8 * step) dot_update<8>(x, in, a, b, rank, scale, width, y, step);
         for (; rows >= 4; rows -= 4, x += 4 * in, y += 4 * step) dot_update<4>(x, in, a, b, rank, scale, width, y, step);
         for (; rows > 0; rows--, x += in, y += step) dot_update<1>(x, in, a, b, rank, scale, width, y, step);
         return;
