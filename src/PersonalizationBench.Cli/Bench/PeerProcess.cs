@@ -7,7 +7,8 @@ using PersonalizationBench.Core;
 namespace PersonalizationBench.Cli.Bench;
 
 /// <summary>What the peer did in one turn.</summary>
-internal sealed record PeerTurn(IReadOnlyList<double> Losses, IReadOnlyList<double> Seconds);
+/// <param name="Tokens">Of each answer, where it was asked for answers.</param>
+internal sealed record PeerTurn(IReadOnlyList<double> Losses, IReadOnlyList<double> Seconds, IReadOnlyList<int[]>? Tokens = null);
 
 /// <summary>A Python with a script of <c>experiments/peers/</c>: trains when asked, waits in between.</summary>
 internal sealed class PeerProcess : IDisposable
@@ -26,25 +27,30 @@ internal sealed class PeerProcess : IDisposable
         (_process, WaitPolicy) = (process, waitPolicy);
         _errors = process.StandardError.ReadToEndAsync();
         var hello = Read<Hello>();
-        TorchVersion = hello.Torch;
+        (TorchVersion, Versions) = (hello.Torch, hello.Peer ?? "");
     }
 
     /// <summary>PyTorch's own.</summary>
     public string TorchVersion { get; }
 
+    /// <summary>Of what it uses beside PyTorch.</summary>
+    public string Versions { get; }
+
     /// <summary>OMP_WAIT_POLICY of the process; empty for libgomp's default.</summary>
     public string WaitPolicy { get; }
 
     /// <summary>The first of the given Python, PBENCH_PYTHON, /usr/bin/python3 and python3 that has PyTorch.</summary>
-    /// <exception cref="PbenchException">The given one lacks PyTorch, or none has it.</exception>
-    public static string FindPython(string? given)
+    /// <param name="modules">What it has to have.</param>
+    /// <param name="install">How to get them.</param>
+    /// <exception cref="PbenchException">The given one lacks them, or none has them.</exception>
+    public static string FindPython(string? given, string modules = "numpy, torch", string install = "on Debian: apt-get install -y --no-install-recommends python3-torch python3-numpy")
     {
         var candidates = given is not null ? [given] : new[] { Environment.GetEnvironmentVariable("PBENCH_PYTHON"), "/usr/bin/python3", "python3" };
         foreach (var candidate in candidates)
-            if (!string.IsNullOrEmpty(candidate) && HasTorch(candidate)) return candidate;
+            if (!string.IsNullOrEmpty(candidate) && Has(candidate, modules)) return candidate;
         throw new PbenchException(
-            $"no Python with PyTorch and NumPy found (tried {string.Join(", ", candidates.Where(c => !string.IsNullOrEmpty(c)))}). " +
-            "Give one by --python or PBENCH_PYTHON; on Debian: apt-get install -y --no-install-recommends python3-torch python3-numpy");
+            $"no Python with {modules} found (tried {string.Join(", ", candidates.Where(c => !string.IsNullOrEmpty(c)))}). " +
+            $"Give one by --python or PBENCH_PYTHON; {install}");
     }
 
     /// <summary>With several threads, waiting ones may spin or sleep (OMP_WAIT_POLICY), and which is faster hangs on the machine:
@@ -77,11 +83,14 @@ internal sealed class PeerProcess : IDisposable
     }
 
     /// <summary>So many further steps.</summary>
-    public PeerTurn Train(int steps)
+    public PeerTurn Train(int steps) => Ask(steps.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>One line of what the script takes.</summary>
+    public PeerTurn Ask(string line)
     {
         try
         {
-            _process.StandardInput.WriteLine(steps.ToString(CultureInfo.InvariantCulture));
+            _process.StandardInput.WriteLine(line);
             _process.StandardInput.Flush();
         }
         catch (IOException)
@@ -107,11 +116,11 @@ internal sealed class PeerProcess : IDisposable
         return new PbenchException($"the peer's process ended with status {_process.ExitCode}: {string.Join("\n", lines.TakeLast(5))}");
     }
 
-    private static bool HasTorch(string python)
+    private static bool Has(string python, string modules)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(python, ["-c", "import numpy, torch"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            using var process = Process.Start(new ProcessStartInfo(python, ["-c", $"import {modules}"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
             process.StandardError.ReadToEnd();
             process.WaitForExit();
             return process.ExitCode == 0;
@@ -122,5 +131,5 @@ internal sealed class PeerProcess : IDisposable
         }
     }
 
-    private sealed record Hello(string Torch, int Threads);
+    private sealed record Hello(string Torch, int Threads, string? Peer = null);
 }
