@@ -156,12 +156,19 @@ struct TileMode {
     for (int64_t c = 0; c < width; c++) narrow(v[c], &values[2 * c]);
   }
 
+  PB_BF16 static void fetch(const bf16* at, int64_t count) {
+    for (int64_t i = 0; i < count; i += 32) _mm_prefetch(reinterpret_cast<const char*>(at + i), _MM_HINT_T0);
+  }
+
   PB_BF16 static void attend(
       const bf16* q, int64_t width, int64_t position, const int32_t* table, const bf16* pages, int64_t page_step, float* scores, bf16* y) {
     int64_t count = position / kPage + 1;
     float scale = 1.0f / std::sqrt(static_cast<float>(width));
     for (int64_t p = 0; p < count; p++) {
       const bf16* keys = pages + table[p] * page_step;
+      // Pages lie anywhere: the keys of the one after the next, and this one's values for afterwards, are asked for meanwhile.
+      if (p + 2 < count) fetch(pages + table[p + 2] * page_step, kPage * width);
+      fetch(keys + kPage * width, kPage * width);
       __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
       for (int64_t c = 0; c < width / 2; c += 2) {
         even = _mm512_dpbf16_ps(even, pair_at(q + 2 * c), pairs_at(keys + c * 2 * kPage));
@@ -183,20 +190,32 @@ struct TileMode {
 #pragma omp simd
       for (int64_t i = 0; i < 16; i++) narrow(own[i], &shares[t + i]);
     }
-    float inverse = 1.0f / sum;
-    for (int64_t v = 0; v < width; v += 16) {
-      __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-      for (int64_t p = 0; p < count; p++) {
-        const bf16* values = pages + table[p] * page_step + kPage * width + 2 * v;
-        const bf16* own = shares + p * kPage;
-        for (int64_t t = 0; t < kPage / 2; t += 2) {
-          sums[0] = _mm512_dpbf16_ps(sums[0], pair_at(own + 2 * t), pairs_at(values + t * 2 * width));
-          sums[1] = _mm512_dpbf16_ps(sums[1], pair_at(own + 2 * t + 2), pairs_at(values + (t + 1) * 2 * width));
-        }
+    int64_t v = 0;
+    for (; v + 64 <= width; v += 64) weigh<4>(shares, count, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
+    for (; v + 32 <= width; v += 32) weigh<2>(shares, count, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
+    if (v < width) weigh<1>(shares, count, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
+  }
+
+  // y [16 kColumns] = scale times the values weighed with their shares; columns side by side, so that none waits for its last addition.
+  template <int kColumns>
+  PB_BF16 static void weigh(
+      const bf16* shares, int64_t count, const int32_t* table, const bf16* values, int64_t page_step, int64_t width, float scale, bf16* y) {
+    __m512 sums[2][kColumns];
+#pragma GCC unroll 4
+    for (int j = 0; j < kColumns; j++) sums[0][j] = sums[1][j] = _mm512_setzero_ps();
+    for (int64_t p = 0; p < count; p++, shares += kPage) {
+      const bf16* page = values + table[p] * page_step;
+#pragma GCC unroll 8
+      for (int64_t t = 0; t < kPage / 2; t++) {
+        __m512bh own = pair_at(shares + 2 * t);
+#pragma GCC unroll 4
+        for (int j = 0; j < kColumns; j++) sums[t % 2][j] = _mm512_dpbf16_ps(sums[t % 2][j], own, pairs_at(page + 2 * t * width + 32 * j));
       }
+    }
+    for (int j = 0; j < kColumns; j++) {
       alignas(64) float out[16];
-      _mm512_store_ps(out, _mm512_mul_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_set1_ps(inverse)));
-      for (int64_t i = 0; i < 16; i++) narrow(out[i], &y[v + i]);
+      _mm512_store_ps(out, _mm512_mul_ps(_mm512_add_ps(sums[0][j], sums[1][j]), _mm512_set1_ps(scale)));
+      for (int64_t i = 0; i < 16; i++) narrow(out[i], &y[16 * j + i]);
     }
   }
 };
