@@ -34,38 +34,54 @@ PB_BF16 static inline __m512bh pair_at(const bf16* at) {
   return pairs_of(_mm512_set1_epi32(dword));
 }
 
-// c [rows, columns of 16] = a b, or c += a b, over `steps` steps of 32. Every element's sum runs along its own operands in one order,
-// whatever rows and columns are beside it.
-//   a: row-major, `a_step` elements from row to row
-//   b: column tiles `b_tile` dwords apart, in each 16 lines of pairs `b_line` dwords apart; `b_next` dwords from step to step
-template <int kRows, int kColumns, bool kAdd>
-PB_BF16 static inline void dot_rows(
-    const bf16* a, int64_t a_step, const uint32_t* b, int64_t b_tile, int64_t b_next, int64_t b_line, int64_t steps, float* c, int64_t c_step) {
-  __m512 sums[kRows][kColumns];
+// Sums of rows and columns of 16, in registers.
+template <int kRows, int kColumns>
+struct DotSums {
+  __m512 at[kRows][kColumns];
+
+  template <bool kAdd>
+  PB_BF16 __attribute__((always_inline)) void begin(const float* c, int64_t c_step) {
 #pragma GCC unroll 8
-  for (int i = 0; i < kRows; i++) {
+    for (int i = 0; i < kRows; i++) {
 #pragma GCC unroll 8
-    for (int j = 0; j < kColumns; j++) sums[i][j] = kAdd ? _mm512_loadu_ps(c + i * c_step + 16 * j) : _mm512_setzero_ps();
+      for (int j = 0; j < kColumns; j++) at[i][j] = kAdd ? _mm512_loadu_ps(c + i * c_step + 16 * j) : _mm512_setzero_ps();
+    }
   }
-  for (int64_t s = 0; s < steps; s++, a += 32, b += b_next) {
-    const uint32_t* line = b;
-    for (int64_t pair = 0; pair < 32; pair += 2, line += b_line) {
+
+  // a: row-major, `a_step` elements from row to row; b: column tiles `b_tile` dwords apart, of lines of pairs `b_line` dwords apart
+  PB_BF16 __attribute__((always_inline)) void add(const bf16* a, int64_t a_step, const uint32_t* b, int64_t b_tile, int64_t b_line, int64_t pairs) {
+    for (int64_t pair = 0; pair < pairs; pair++, b += b_line) {
       __m512bh right[kColumns];
 #pragma GCC unroll 8
-      for (int j = 0; j < kColumns; j++) right[j] = pairs_at(line + j * b_tile);
+      for (int j = 0; j < kColumns; j++) right[j] = pairs_at(b + j * b_tile);
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; i++) {
-        __m512bh left = pair_at(a + i * a_step + pair);
+        __m512bh left = pair_at(a + i * a_step + 2 * pair);
 #pragma GCC unroll 8
-        for (int j = 0; j < kColumns; j++) sums[i][j] = _mm512_dpbf16_ps(sums[i][j], left, right[j]);
+        for (int j = 0; j < kColumns; j++) at[i][j] = _mm512_dpbf16_ps(at[i][j], left, right[j]);
       }
     }
   }
+
+  PB_BF16 __attribute__((always_inline)) void store(float* c, int64_t c_step) const {
 #pragma GCC unroll 8
-  for (int i = 0; i < kRows; i++) {
+    for (int i = 0; i < kRows; i++) {
 #pragma GCC unroll 8
-    for (int j = 0; j < kColumns; j++) _mm512_storeu_ps(c + i * c_step + 16 * j, sums[i][j]);
+      for (int j = 0; j < kColumns; j++) _mm512_storeu_ps(c + i * c_step + 16 * j, at[i][j]);
+    }
   }
+};
+
+// c [rows, columns of 16] = a b, or c += a b, over `steps` steps of 32. Every element's sum runs along its own operands in one order,
+// whatever rows and columns are beside it.
+//   a, b: as DotSums::add takes them; `b_next` dwords from step to step
+template <int kRows, int kColumns, bool kAdd>
+PB_BF16 static inline void dot_rows(
+    const bf16* a, int64_t a_step, const uint32_t* b, int64_t b_tile, int64_t b_next, int64_t b_line, int64_t steps, float* c, int64_t c_step) {
+  DotSums<kRows, kColumns> sums;
+  sums.template begin<kAdd>(c, c_step);
+  for (int64_t s = 0; s < steps; s++, a += 32, b += b_next) sums.add(a, a_step, b, b_tile, b_line, 16);
+  sums.store(c, c_step);
 }
 
 // y [rows, out] = x [rows, in] W^T of a few rows, W as column tiles: enough sums at once that none waits for its last addition.

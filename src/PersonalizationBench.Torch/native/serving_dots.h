@@ -73,28 +73,10 @@ PB_BF16 static inline void dot_down(const bf16* x, int64_t in, const bf16* a, in
 // y [rows, columns of 16] += low B^T, of low [rows, rank] and B: [columns][rank / 2][16][2]
 template <int kRows, int kColumns>
 PB_BF16 static inline void dot_up(const bf16* low, int64_t rank, const bf16* b, float* y, int64_t step) {
-  __m512 sums[kRows][kColumns];
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; i++) {
-#pragma GCC unroll 2
-    for (int j = 0; j < kColumns; j++) sums[i][j] = _mm512_loadu_ps(y + i * step + 16 * j);
-  }
-  for (int64_t r = 0; r < rank; r += 2) {
-    __m512bh right[kColumns];
-#pragma GCC unroll 2
-    for (int j = 0; j < kColumns; j++) right[j] = pairs_at(b + 16 * (j * rank + r));
-#pragma GCC unroll 8
-    for (int i = 0; i < kRows; i++) {
-      __m512bh left = pair_at(low + i * rank + r);
-#pragma GCC unroll 2
-      for (int j = 0; j < kColumns; j++) sums[i][j] = _mm512_dpbf16_ps(sums[i][j], left, right[j]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; i++) {
-#pragma GCC unroll 2
-    for (int j = 0; j < kColumns; j++) _mm512_storeu_ps(y + i * step + 16 * j, sums[i][j]);
-  }
+  DotSums<kRows, kColumns> sums;
+  sums.template begin<true>(y, step);
+  sums.add(low, rank, reinterpret_cast<const uint32_t*>(b), 8 * rank, 16, rank / 2);
+  sums.store(y, step);
 }
 
 // y [rows, width] += scale B (A x); `rank` as padded_rank gives it, the layouts as in TileMode::Updates::add.
