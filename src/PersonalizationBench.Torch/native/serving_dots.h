@@ -105,6 +105,13 @@ PB_BF16 static inline void dot_update(
 #pragma omp simd
   for (int64_t i = 0; i < kRows * rank; i++) narrow(scale * sums[i], &low[i]);
   int64_t j = 0;
+  if constexpr (kRows == 1) {
+    // One row alone, and long sums: enough columns at once that none waits for its last addition.
+    for (; rank >= 32 && j + 128 <= width; j += 128, b += 128 * rank) {
+      fetch_ahead(b, 128 * rank);
+      dot_up<1, 8>(low, rank, b, y + j, step);
+    }
+  }
   for (; j + 32 <= width; j += 32, b += 32 * rank) {
     fetch_ahead(b, 32 * rank);
     dot_up<kRows, 2>(low, rank, b, y + j, step);
