@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 using PersonalizationBench.Models.Checkpoints;
@@ -37,7 +36,7 @@ internal sealed class ManyUsersComparison(string python, string script, string f
         using var peer = PeerProcess.StartFastest(python, script, JobOf(loaded, workload, corpora, training, threads), folder, turns: 1);
 
         // Once each before the clock runs: the losses are compared, and all are warm.
-        var together = Together(loaded, corpora, training, cancellation);
+        var together = Together(loaded, s_lora, corpora, training, cancellation);
         var ours = together.SelectMany(t => t.Losses).ToList();
         var apart = Apart(loaded, corpora, training, cancellation).SelectMany(t => t.Losses).ToList();
         var theirs = peer.Train(1).Losses;
@@ -48,7 +47,7 @@ internal sealed class ManyUsersComparison(string python, string script, string f
         while (againstUs.Count < options.Pairs)
         {
             cancellation.ThrowIfCancellationRequested();
-            var seconds = Timed(() => Together(loaded, corpora, training, cancellation));
+            var seconds = Timed(() => Together(loaded, s_lora, corpora, training, cancellation));
             againstUs.Add(new TimedPair(seconds, Timed(() => Apart(loaded, corpora, training, cancellation))));
             againstPeer.Add(new TimedPair(seconds, peer.Train(1).Seconds.Sum()));
         }
@@ -88,15 +87,16 @@ internal sealed class ManyUsersComparison(string python, string script, string f
         };
     }
 
-    private static IReadOnlyList<SlotTraining> Together(LoadedBase loaded, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation)
+    /// <summary>Adapts all in one bank on the base's device, from each one's own beginning.</summary>
+    internal static IReadOnlyList<SlotTraining> Together(LoadedBase loaded, LoraOptions lora, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation)
     {
-        using var bank = new AdapterBank(loaded.Config, corpora.Count, s_lora);
+        using var bank = new AdapterBank(loaded.Config, corpora.Count, lora, loaded.Weights.Device);
         foreach (var corpus in corpora) bank.Initialise(corpus.Slot, corpus.Seed);
         return AdapterTrainer.Train(loaded, bank, corpora, training, CostMeter.Unread(), cancellation);
     }
 
     private static List<SlotTraining> Apart(LoadedBase loaded, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation) =>
-        [.. corpora.SelectMany(corpus => Together(loaded, [corpus with { Slot = 0 }], training, cancellation))];
+        [.. corpora.SelectMany(corpus => Together(loaded, s_lora, [corpus with { Slot = 0 }], training, cancellation))];
 
     /// <summary>Writes the base and every user's first adapter for the peer to read.</summary>
     private TrainAdaptersJob JobOf(LoadedBase loaded, AdapterWorkload workload, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, int threads)
@@ -115,16 +115,8 @@ internal sealed class ManyUsersComparison(string python, string script, string f
             WeightDecay = training.WeightDecay,
             ClipNorm = training.ClipNorm,
             Scaling = s_lora.Scaling,
-            Users = [.. corpora.Select(UserOf)],
+            Users = [.. corpora.Select(corpus => AdapterJobUser.Write(folder, loaded, bank, corpus, training))],
         };
-
-        AdapterJobUser UserOf(SlotCorpus corpus)
-        {
-            bank.Initialise(0, corpus.Seed);
-            var adapter = Path.Combine(folder, "users", corpus.Slot.ToString(CultureInfo.InvariantCulture));
-            PeftAdapterFile.Save(adapter, bank.Export(0, loaded.Info));
-            return new AdapterJobUser(adapter, [.. AdapterTrainer.StepsOf(loaded, corpus, training).Select(AdapterJobStep.Of)]);
-        }
     }
 
     private static double Timed(Action action)

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
 
 namespace PersonalizationBench.Cli.Bench;
 
@@ -42,7 +44,18 @@ internal sealed record TrainAdaptersJob(DecoderConfig Model) : PeerJob(Model)
 }
 
 /// <param name="Adapter">PEFT's folder of what the user begins with.</param>
-internal sealed record AdapterJobUser(string Adapter, IReadOnlyList<AdapterJobStep> Steps);
+internal sealed record AdapterJobUser(string Adapter, IReadOnlyList<AdapterJobStep> Steps)
+{
+    /// <summary>Writes what the user begins with under <paramref name="folder"/>, for the peer to read.</summary>
+    /// <param name="bank">Its first slot is used.</param>
+    public static AdapterJobUser Write(string folder, LoadedBase loaded, AdapterBank bank, SlotCorpus corpus, AdapterTrainingOptions training)
+    {
+        bank.Initialise(0, corpus.Seed);
+        var adapter = Path.Combine(folder, "users", corpus.Slot.ToString(CultureInfo.InvariantCulture));
+        PeftAdapterFile.Save(adapter, bank.Export(0, loaded.Info));
+        return new AdapterJobUser(adapter, [.. AdapterTrainer.StepsOf(loaded, corpus, training).Select(AdapterJobStep.Of)]);
+    }
+}
 
 /// <param name="Sequences">Token ids; the first is read and not predicted.</param>
 internal sealed record AdapterJobStep(double LearningRate, IReadOnlyList<int[]> Sequences)

@@ -50,10 +50,10 @@ internal sealed class HuggingFaceComparison(Workbench bench, string python, stri
     private HuggingFaceRecord Train(LoadedBase loaded, List<SlotCorpus> corpora, AdapterTrainingOptions training, PeerProcess peer, CancellationToken cancellation)
     {
         // Once each before the clock runs: the losses are compared, and both are warm.
-        var ours = Together(loaded, corpora, training, cancellation);
+        var ours = ManyUsersComparison.Together(loaded, _lora, corpora, training, cancellation);
         var command = FormattableString.Invariant($"train {corpora.Count}");
         var theirs = peer.Ask(command);
-        var timing = Timing(() => Together(loaded, corpora, training, cancellation), () => peer.Ask(command).Seconds.Sum(), cancellation);
+        var timing = Timing(() => ManyUsersComparison.Together(loaded, _lora, corpora, training, cancellation), () => peer.Ask(command).Seconds.Sum(), cancellation);
         return Record("train", corpora.Count, HuggingFaceOptions.BatchSequences, ours.Sum(t => t.Tokens), timing, loaded, peer) with
         {
             LossDifference = Losses.RelativeDifference([.. ours.SelectMany(t => t.Losses)], theirs.Losses),
@@ -111,13 +111,6 @@ internal sealed class HuggingFaceComparison(Workbench bench, string python, stri
         Theirs = peer.Versions,
     };
 
-    private IReadOnlyList<SlotTraining> Together(LoadedBase loaded, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation)
-    {
-        using var bank = new AdapterBank(loaded.Config, corpora.Count, _lora, loaded.Weights.Device);
-        foreach (var corpus in corpora) bank.Initialise(corpus.Slot, corpus.Seed);
-        return AdapterTrainer.Train(loaded, bank, corpora, training, CostMeter.Unread(), cancellation);
-    }
-
     /// <summary>Writes the adapters for the peer to read: what each user begins with, and those that answer.</summary>
     private HuggingFaceJob JobOf(LoadedBase loaded, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, IReadOnlyList<int[]> prompts, IReadOnlyList<PeftAdapter> adapters, string folder)
     {
@@ -133,21 +126,15 @@ internal sealed class HuggingFaceComparison(Workbench bench, string python, stri
             Beta2 = training.Beta2,
             WeightDecay = training.WeightDecay,
             ClipNorm = training.ClipNorm,
-            Users = [.. corpora.Select(UserOf)],
-            Adapters = [.. adapters.Select((adapter, i) => Save("adapters", i, adapter))],
+            Users = [.. corpora.Select(corpus => AdapterJobUser.Write(folder, loaded, bank, corpus, training))],
+            Adapters = [.. adapters.Select(Save)],
             Prompts = prompts,
             NewTokens = options.NewTokens,
         };
 
-        AdapterJobUser UserOf(SlotCorpus corpus)
+        string Save(PeftAdapter adapter, int i)
         {
-            bank.Initialise(0, corpus.Seed);
-            return new AdapterJobUser(Save("users", corpus.Slot, bank.Export(0, loaded.Info)), [.. AdapterTrainer.StepsOf(loaded, corpus, training).Select(AdapterJobStep.Of)]);
-        }
-
-        string Save(string of, int i, PeftAdapter adapter)
-        {
-            var path = Path.Combine(folder, of, i.ToString(CultureInfo.InvariantCulture));
+            var path = Path.Combine(folder, "adapters", i.ToString(CultureInfo.InvariantCulture));
             PeftAdapterFile.Save(path, adapter);
             return path;
         }
