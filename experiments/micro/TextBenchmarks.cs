@@ -1,7 +1,7 @@
 using System.Text;
 using BenchmarkDotNet.Attributes;
 using PersonalizationBench.Core;
-using PersonalizationBench.Models.Tokenizers;
+using PersonalizationBench.Tokenizers;
 using PersonalizationBench.Strategies.Shared;
 
 namespace PersonalizationBench.Benchmarks;

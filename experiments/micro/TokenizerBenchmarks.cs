@@ -4,7 +4,7 @@ using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
-using PersonalizationBench.Models.Tokenizers.HuggingFace;
+using PersonalizationBench.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Benchmarks;
 

@@ -14,13 +14,14 @@ public sealed class ReferenceTests
         ["Core"] = [],
         ["Torch"] = [],
         ["Data"] = [],
-        ["Models"] = ["Torch"],
+        ["Tokenizers"] = [],
+        ["Models"] = ["Torch", "Tokenizers"],
         ["Strategies"] = ["Models"],
         ["Evaluation"] = [],
         ["Runner"] = ["Data", "Evaluation"],
         ["Reporting"] = ["Evaluation"],
-        ["Serving"] = ["Models"],
-        ["Cli"] = ["Torch", "Data", "Models", "Strategies", "Evaluation", "Runner", "Reporting", "Serving"],
+        ["Serving"] = ["Models", "Tokenizers"],
+        ["Cli"] = ["Torch", "Data", "Tokenizers", "Models", "Strategies", "Evaluation", "Runner", "Reporting", "Serving"],
     };
 
     public static TheoryData<string> Projects => [.. Repository.Projects("src/").Keys.Select(p => p[Prefix.Length..])];

@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using PersonalizationBench.Core;
-using PersonalizationBench.Models.Tokenizers;
+using PersonalizationBench.Tokenizers;
 using PersonalizationBench.Strategies.Shared;
 
 namespace PersonalizationBench.Conformance.Tests;

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
-using PersonalizationBench.Models.Tokenizers;
+using PersonalizationBench.Tokenizers;
 
 namespace PersonalizationBench.Conformance.Tests;
 

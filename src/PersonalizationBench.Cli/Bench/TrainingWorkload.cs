@@ -1,6 +1,6 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
-using PersonalizationBench.Models.Tokenizers;
+using PersonalizationBench.Tokenizers;
 
 namespace PersonalizationBench.Cli.Bench;
 

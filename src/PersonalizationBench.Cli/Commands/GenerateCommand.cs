@@ -2,7 +2,7 @@ using System.CommandLine;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 using PersonalizationBench.Models.Checkpoints;
-using PersonalizationBench.Models.Tokenizers.ChatTemplates;
+using PersonalizationBench.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Cli.Commands;
 

@@ -4,7 +4,7 @@ using PersonalizationBench.Data.Catalog;
 using PersonalizationBench.Data.World;
 using PersonalizationBench.Data.Yaml;
 using PersonalizationBench.Models;
-using PersonalizationBench.Models.Tokenizers;
+using PersonalizationBench.Tokenizers;
 
 namespace PersonalizationBench.Cli.Pretraining;
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
-using PersonalizationBench.Models.Tokenizers.ChatTemplates;
+using PersonalizationBench.Tokenizers.ChatTemplates;
 using PersonalizationBench.Serving;
 
 namespace PersonalizationBench.Cli.Serve;

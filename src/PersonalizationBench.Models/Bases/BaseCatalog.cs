@@ -1,7 +1,7 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
-using PersonalizationBench.Models.Tokenizers;
-using PersonalizationBench.Models.Tokenizers.ChatTemplates;
+using PersonalizationBench.Tokenizers;
+using PersonalizationBench.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Models;
 

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
-using PersonalizationBench.Models.Tokenizers.HuggingFace;
+using PersonalizationBench.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Models;
 
@@ -27,7 +27,7 @@ internal static class BaseFolder
     public static DecoderConfig ReadConfig(string folder)
     {
         var path = Path.Combine(folder, ConfigName);
-        return HuggingFaceConfig.Read(ReadText(path), path);
+        return HuggingFaceConfig.Read(InputFile.ReadText(path), path);
     }
 
     public static DecoderWeights ReadWeights(string folder, Precision precision, string device)
@@ -47,7 +47,7 @@ internal static class BaseFolder
     public static BaseInfo Described(BaseInfo info, string folder)
     {
         var path = Path.Combine(folder, GenerationSettings.FileName);
-        var settings = File.Exists(path) ? GenerationSettings.Read(ReadText(path), path, ReadConfig(folder).VocabularySize) : GenerationSettings.None;
+        var settings = File.Exists(path) ? GenerationSettings.Read(InputFile.ReadText(path), path, ReadConfig(folder).VocabularySize) : GenerationSettings.None;
         var names = SpecialTokenNames.LoadBeside(path);
         string[] notes = settings.NotFollowed.Count == 0 ? [] : [$"{path}: not followed, since answers are greedy: {string.Join(", ", settings.NotFollowed)}"];
         return info with { EndIds = settings.EndIds, Notes = names.NotFollowed is { } other ? [.. notes, other] : notes };
@@ -66,18 +66,6 @@ internal static class BaseFolder
         catch (IOException e)
         {
             throw new PbenchException($"base: could not be read: {e.Message}", e);
-        }
-    }
-
-    public static string ReadText(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new PbenchException($"{path}: could not be read: {e.Message}", e);
         }
     }
 }

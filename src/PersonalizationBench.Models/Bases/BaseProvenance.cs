@@ -17,7 +17,7 @@ public sealed record BaseProvenance(int Steps, long Tokens, double? HeldOutLoss,
         var path = Path.Combine(folder, BaseFolder.ProvenanceName);
         try
         {
-            var root = JsonNode.Parse(BaseFolder.ReadText(path));
+            var root = JsonNode.Parse(InputFile.ReadText(path));
             return new BaseProvenance((int)root!["steps"]!, (long)root["tokens"]!, (double?)root["held_out_loss"], root["config"]!.DeepClone());
         }
         catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException)

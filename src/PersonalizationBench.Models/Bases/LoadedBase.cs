@@ -1,5 +1,5 @@
 using PersonalizationBench.Core;
-using PersonalizationBench.Models.Tokenizers.ChatTemplates;
+using PersonalizationBench.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Models;
 

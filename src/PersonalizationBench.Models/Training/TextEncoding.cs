@@ -1,5 +1,5 @@
 using PersonalizationBench.Core;
-using PersonalizationBench.Models.Tokenizers;
+using PersonalizationBench.Tokenizers;
 
 namespace PersonalizationBench.Models;
 

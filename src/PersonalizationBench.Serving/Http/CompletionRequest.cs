@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using PersonalizationBench.Core;
-using PersonalizationBench.Models.Tokenizers.ChatTemplates;
+using PersonalizationBench.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Serving;
 

@@ -1,6 +1,6 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
-using PersonalizationBench.Models.Tokenizers.ChatTemplates;
+using PersonalizationBench.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Serving;
 

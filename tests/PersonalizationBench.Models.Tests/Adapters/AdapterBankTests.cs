@@ -1,6 +1,6 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
-using PersonalizationBench.Models.Tests.Checkpoints;
+using PersonalizationBench.Tests;
 using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models.Tests;

@@ -1,6 +1,7 @@
 using System.Text;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Tests;
 
 namespace PersonalizationBench.Models.Tests.Checkpoints;
 

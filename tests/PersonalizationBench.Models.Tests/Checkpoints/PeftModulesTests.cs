@@ -1,5 +1,6 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Tests;
 using TorchSharp;
 
 namespace PersonalizationBench.Models.Tests.Checkpoints;

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Tests;
 
 namespace PersonalizationBench.Models.Tests.Checkpoints;
 

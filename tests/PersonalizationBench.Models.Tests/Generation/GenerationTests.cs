@@ -1,5 +1,5 @@
 using PersonalizationBench.Core;
-using PersonalizationBench.Models.Tests.Checkpoints;
+using PersonalizationBench.Tests;
 
 namespace PersonalizationBench.Models.Tests;
 

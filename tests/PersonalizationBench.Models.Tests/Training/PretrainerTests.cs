@@ -1,6 +1,6 @@
 using PersonalizationBench.Core;
-using PersonalizationBench.Models.Tests.Checkpoints;
-using PersonalizationBench.Models.Tokenizers;
+using PersonalizationBench.Tests;
+using PersonalizationBench.Tokenizers;
 
 namespace PersonalizationBench.Models.Tests;
 

@@ -3,7 +3,7 @@ using System.Text;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 using PersonalizationBench.Models.Checkpoints;
-using PersonalizationBench.Models.Tests.Checkpoints;
+using PersonalizationBench.Tests;
 
 namespace PersonalizationBench.Serving.Tests.Registry;
 

@@ -1,0 +1,19 @@
+using System.Buffers;
+
+namespace PersonalizationBench.Tokenizers.HuggingFace;
+
+/// <summary>A piece is one token: its own, or the unknown one.</summary>
+internal sealed class WordLevelModel : TokenModel
+{
+    private readonly int _unknownId;
+
+    private WordLevelModel(Dictionary<string, int> vocabulary, int unknownId) : base(vocabulary) => _unknownId = unknownId;
+
+    public static new WordLevelModel Read(JsonPart part)
+    {
+        var vocabulary = ReadVocabulary(part.Required("vocab"));
+        return new WordLevelModel(vocabulary, UnknownId(part, vocabulary, "<unk>"));
+    }
+
+    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids) => Append(ids, TryFind(piece, out var id) ? id : _unknownId);
+}
