@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,7 +1,6 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Kernels;
 using PersonalizationBench.Models;
-using PersonalizationBench.Runner.Execution;
-using PersonalizationBench.Torch;
 using TorchSharp;
 
 namespace PersonalizationBench.Cli;
@@ -9,7 +8,7 @@ namespace PersonalizationBench.Cli;
 /// <summary>The bases, loaded onto what this machine has: the device <c>auto</c> is a GPU where there is one.</summary>
 internal sealed class MachineBases(BaseCatalog bases) : IBaseCatalog
 {
-    public static string Binding => TorchExtras.Binding;
+    public static string EngineName => Engine.Description;
 
     public IReadOnlyList<string> Names => bases.Names;
 
@@ -24,17 +23,4 @@ internal sealed class MachineBases(BaseCatalog bases) : IBaseCatalog
         if (device == "cuda" && !hasGpu) throw new PbenchException("device cuda: this machine, or its libtorch, has no CUDA device; expected cpu or auto");
         return hasGpu ? "cuda" : "cpu";
     }
-}
-
-/// <summary>Memory of the GPU that the base is on; nothing where there is none.</summary>
-internal sealed class DevicePeakMemory(string device) : IPeakMemory
-{
-    private readonly Lazy<bool> _isOnGpu = new(() => MachineBases.Resolve(device) == "cuda");
-
-    public void Reset()
-    {
-        if (_isOnGpu.Value) TorchExtras.ResetCudaPeak();
-    }
-
-    public long? PeakBytes => _isOnGpu.Value ? TorchExtras.CudaMemory()?.AllocatedPeak : null;
 }

@@ -52,7 +52,7 @@ public sealed record Workbench
             Error = Console.Error,
             Clock = TimeProvider.System,
             IsTerminal = !Console.IsOutputRedirected,
-            Libtorch = () => MachineBases.Binding,
+            Libtorch = () => MachineBases.EngineName,
         };
     }
 

@@ -12,16 +12,16 @@ public sealed class ReferenceTests
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
         ["Core"] = [],
-        ["Torch"] = [],
+        ["Kernels"] = [],
         ["Data"] = [],
         ["Tokenizers"] = [],
-        ["Models"] = ["Torch", "Tokenizers"],
+        ["Models"] = ["Kernels", "Tokenizers"],
         ["Strategies"] = ["Models"],
         ["Evaluation"] = [],
         ["Runner"] = ["Data", "Evaluation"],
         ["Reporting"] = ["Evaluation"],
         ["Serving"] = ["Models", "Tokenizers"],
-        ["Cli"] = ["Torch", "Data", "Tokenizers", "Models", "Strategies", "Evaluation", "Runner", "Reporting", "Serving"],
+        ["Cli"] = ["Kernels", "Data", "Tokenizers", "Models", "Strategies", "Evaluation", "Runner", "Reporting", "Serving"],
     };
 
     public static TheoryData<string> Projects => [.. Repository.Projects("src/").Keys.Select(p => p[Prefix.Length..])];

@@ -28,13 +28,5 @@ internal static class TinyBase
         return LiveTensorsNow();
     }
 
-#if TORCHSHARP
     public static long LiveTensorsNow() => TorchSharp.torch.Tensor.TotalCount;
-#else
-    public static long LiveTensorsNow() => pb_live_tensors();
-
-    [DllImport("libpbtorch.so")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.AssemblyDirectory)]
-    private static extern long pb_live_tensors();
-#endif
 }

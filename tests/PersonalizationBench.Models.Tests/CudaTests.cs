@@ -1,5 +1,5 @@
 using PersonalizationBench.Core;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 
 namespace PersonalizationBench.Models.Tests;
@@ -59,15 +59,6 @@ public sealed class CudaTests
             using var weights = FullTrainer.Train(loaded, texts, texts, new FullTrainingOptions { Steps = 10, BatchSequences = 4, LearningRate = 1e-3, Seed = 1 }, CostMeter.Unread(), default);
             return weights.Losses;
         }
-    }
-
-    [CudaFact]
-    public void What_the_device_held_at_its_peak_is_known()
-    {
-        TorchExtras.ResetCudaPeak();
-        var before = TorchExtras.CudaMemory()!.Value.AllocatedPeak;
-        using (var large = torch.zeros([1 << 20], torch.ScalarType.Float32, torch.device("cuda"))) large.add_(1);
-        Assert.InRange(TorchExtras.CudaMemory()!.Value.AllocatedPeak - before, 1L << 22, 1L << 24);
     }
 
     private static void AnswersAlike(DecoderConfig config)

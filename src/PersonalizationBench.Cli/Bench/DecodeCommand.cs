@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 using PersonalizationBench.Reporting.Charts;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 
 namespace PersonalizationBench.Cli.Bench;

@@ -43,7 +43,7 @@ internal static class RunCommand
 
     private static StudyOutcome Measure(Workbench bench, StudyPlan plan, ResultStore store, StudyPublisher? publisher, bool isFresh, CancellationToken cancellation)
     {
-        var executor = new CellExecutor(new PhaseMeter(bench.Clock, new ProcessPeakMemory(), new DevicePeakMemory(plan.File.Spec.Device)), new HeldOut(bench.Strategies), publisher);
+        var executor = new CellExecutor(new PhaseMeter(bench.Clock, new ProcessPeakMemory(), new NoPeakMemory()), new HeldOut(bench.Strategies), publisher);
         var runner = new StudyRunner(bench.Bases, executor, bench.Clock);
         if (plan.Cells.All(store.IsDone)) return runner.Run(plan, store, new PlainProgress(bench.Output), cancellation);
 

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using PersonalizationBench.Models;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 
 namespace PersonalizationBench.Cli.Pretraining;
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using PersonalizationBench.Core;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 
 namespace PersonalizationBench.Models.Checkpoints;
 

@@ -19,7 +19,7 @@ public static class ComputePrecision
     {
         Precision.Float32 => ScalarType.Float32,
         Precision.BFloat16 => ScalarType.BFloat16,
-        _ => config.Dimension >= (IsFused(config) ? SmallestFusedDimension : SmallestBFloat16Dimension) && Kernels.FastBFloat16(device) ? ScalarType.BFloat16 : ScalarType.Float32,
+        _ => config.Dimension >= (IsFused(config) ? SmallestFusedDimension : SmallestBFloat16Dimension) && DecoderOps.FastBFloat16(device) ? ScalarType.BFloat16 : ScalarType.Float32,
     };
 
     private static bool IsFused(DecoderConfig config) => config.Recurrent is null && config.HeadDimension % 16 == 0;

@@ -1,5 +1,5 @@
 using PersonalizationBench.Core;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 
 namespace PersonalizationBench.Models;
 
@@ -122,7 +122,7 @@ public sealed record DecoderConfig(
     /// <summary>The projections of a block that can be adapted, in the order of <see cref="Products"/>.</summary>
     public IReadOnlyList<string> Projections => [.. Products.SelectMany(p => p)];
 
-    /// <summary>Nothing but what the constructor says: what <see cref="Torch.PackedLlama"/> can take.</summary>
+    /// <summary>Nothing but what the constructor says: what <see cref="PackedLlama"/> can take.</summary>
     public bool IsPlainLlama => this with { ModelType = "llama", RopeScaling = null } == new DecoderConfig(
         VocabularySize, Dimension, Layers, Heads, KeyValueHeads, HiddenDimension, ContextLength, RopeTheta, NormEpsilon, TiedHead);
 

@@ -1,4 +1,4 @@
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -34,7 +34,7 @@ internal static class DecoderNetwork
             var (q, k, v) = Rotated(config, block, projected, batch, cos, sin);
             cache?.Keys!.WriteStart(layer, k, v);
             return config.WindowOf(layer) is { } window && window < length
-                ? Kernels.Attention(q, k.transpose(1, 2), v.transpose(1, 2), tokens.Hidden(window))
+                ? DecoderOps.Attention(q, k.transpose(1, 2), v.transpose(1, 2), tokens.Hidden(window))
                 : TorchExtras.CausalAttention(q, k, v, tokens.Lengths);
         });
     }
@@ -63,7 +63,7 @@ internal static class DecoderNetwork
             cache.Keys.Write(layer, k, v, places);
             var (keys, values) = cache.Keys.Read(layer, span);
             var hidden = config.WindowOf(layer) is { } window && window < span ? later.logical_or(all.le(own - window)) : later;
-            return Kernels.Attention(q, keys, values, hidden);
+            return DecoderOps.Attention(q, keys, values, hidden);
         });
     }
 
@@ -79,13 +79,13 @@ internal static class DecoderNetwork
         {
             var block = parameters.Blocks[layer];
             var input = x;
-            var mixed = mix(layer, block, Project(Kernels.Norm(config, x, block.MixerNorm), block.Input, layer, Input));
+            var mixed = mix(layer, block, Project(DecoderOps.Norm(config, x, block.MixerNorm), block.Input, layer, Input));
             x = x.add(Project(mixed.reshape(x.size(0), -1), block.Output, layer, Output));
             if (block.Mlp is not { } mlp) continue;
-            var normed = Kernels.Norm(config, config.ParallelResidual ? input : x, mlp.Norm);
+            var normed = DecoderOps.Norm(config, config.ParallelResidual ? input : x, mlp.Norm);
             x = x.add(Project(Activated(config.Mlp, Project(normed, mlp.GateUp, layer, GateUp)), mlp.Down, layer, Down));
         }
-        return Kernels.Norm(config, x, parameters.FinalNorm);
+        return DecoderOps.Norm(config, x, parameters.FinalNorm);
 
         Tensor Project(Tensor input, Affine by, int layer, int product)
         {

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

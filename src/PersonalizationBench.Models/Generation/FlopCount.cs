@@ -1,4 +1,4 @@
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 
 namespace PersonalizationBench.Models;
 

@@ -109,7 +109,7 @@ internal static class GreedyGenerator
         void ScoreCandidates(Tensor logits)
         {
             var wanted = rows.SelectMany((r, i) => r.Candidates.Select(c => (Row: i, Id: c))).ToList();
-            var losses = wanted.Count == 0 ? [] : Kernels.TokenLosses(
+            var losses = wanted.Count == 0 ? [] : DecoderOps.TokenLosses(
                 logits.index_select(0, tensor(wanted.Select(w => (long)w.Row).ToArray()).to(logits.device)),
                 tensor(wanted.Select(w => (long)w.Id).ToArray()).to(logits.device)).cpu().data<float>().ToArray();
             for (int i = 0, at = 0; i < rows.Count; at += rows[i++].Candidates.Count)

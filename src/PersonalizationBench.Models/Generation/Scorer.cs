@@ -88,7 +88,7 @@ internal static class Scorer
         {
             var device = torch.device(weights.Device);
             var selected = hidden.index_select(0, tensor(places.ToArray()).to(device));
-            return Kernels.TokenLosses(DecoderNetwork.Head(weights.Compute, selected), tensor(targets.ToArray()).to(device)).cpu().data<float>().ToArray();
+            return DecoderOps.TokenLosses(DecoderNetwork.Head(weights.Compute, selected), tensor(targets.ToArray()).to(device)).cpu().data<float>().ToArray();
         }
     }
 

@@ -1,5 +1,5 @@
 using PersonalizationBench.Core;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -59,7 +59,7 @@ public sealed unsafe class PagedModel : IDisposable
             var layout = new AdapterLayout(config, isBFloat16);
             if (ServingLlama.TryCreate(shape, tensors, options.Pages, isBFloat16, layout.Sites) is { } model) return new PagedModel(model, layout, config, options);
         }
-        throw new PbenchException($"base '{loaded.Info.Name}': this build has no way to serve it (a TorchSharp build?)");
+        throw new PbenchException($"base '{loaded.Info.Name}': there is no way to serve it here");
     }
 
     /// <summary>Makes a slot this adapter: one copy.</summary>

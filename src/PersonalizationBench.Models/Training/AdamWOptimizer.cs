@@ -1,4 +1,4 @@
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -48,7 +48,7 @@ internal sealed record AdamWOptimizer(IReadOnlyList<TrainedTensor> Tensors, int 
         using var scope = NewDisposeScope();
         using var off = no_grad();
         var gradients = computed?.ToArray() ?? [.. Tensors.Select(t => t.TakeGradient())];
-        var norms = Kernels.GroupNorms(gradients, Groups);
+        var norms = DecoderOps.GroupNorms(gradients, Groups);
         var scales = norms.Select(n => ClipNorm > 0 && n > ClipNorm ? ClipNorm / n : 1.0).ToArray();
         if (Groups > 1 && scales.Any(s => s != 1))
         {

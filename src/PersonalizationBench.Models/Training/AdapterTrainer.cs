@@ -1,3 +1,4 @@
+using PersonalizationBench.Kernels;
 using PersonalizationBench.Core;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -51,7 +52,7 @@ public sealed record AdapterTrainingOptions
 
     public long Seed { get; init; }
 
-    /// <summary>Composes a step of operators even where one call could do it (<see cref="Torch.PackedLlama"/>): for comparing the two.</summary>
+    /// <summary>Composes a step of operators even where one call could do it (<see cref="PackedLlama"/>): for comparing the two.</summary>
     public bool ByOperators { get; init; }
 }
 

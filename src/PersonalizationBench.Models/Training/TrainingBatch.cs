@@ -1,5 +1,5 @@
 using PersonalizationBench.Core;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,4 @@
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 

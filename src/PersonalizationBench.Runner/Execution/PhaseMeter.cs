@@ -7,7 +7,7 @@ public sealed record PhaseCost(CostMeter Meter, double Seconds, long? PeakRssByt
 
 /// <summary>Runs a phase and meters it.</summary>
 /// <param name="process">Resident memory of the process.</param>
-/// <param name="device">Memory of the device; <see cref="NoPeakMemory"/> on a CPU.</param>
+/// <param name="device">Memory of the device; <see cref="NoPeakMemory"/> on a CPU, and on a GPU as long as TorchSharp has no figures of it.</param>
 public sealed class PhaseMeter(TimeProvider clock, IPeakMemory process, IPeakMemory device)
 {
     public TimeProvider Clock => clock;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 
 namespace PersonalizationBench.Models.Tests.Checkpoints;
 

@@ -33,14 +33,14 @@ public sealed class ForwardTests
         using var loaded = TinyModels.Load();
         var tokens = TinyModels.Tokens(loaded.Config, 17, new DeterministicRandom(5));
         var fused = Logits(loaded, [tokens]);
-        Torch.TorchExtras.UseFused = false;
+        Kernels.TorchExtras.UseFused = false;
         try
         {
             Assert.All(fused.Zip(Logits(loaded, [tokens])), p => Assert.Equal(p.First, p.Second, 1e-4));
         }
         finally
         {
-            Torch.TorchExtras.UseFused = true;
+            Kernels.TorchExtras.UseFused = true;
         }
     }
 

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Kernels;
 
 // The count of live tensors is the process's, and two cores are soon full.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]
@@ -39,7 +40,7 @@ internal static class TinyModels
     {
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        return Torch.TorchExtras.LiveTensors;
+        return Engine.LiveTensors;
     }
 
     private static string Words(int count, DeterministicRandom random, int vocabulary) =>

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Kernels;
 using PersonalizationBench.Tests;
 
 namespace PersonalizationBench.Models.Tests;
@@ -104,7 +105,7 @@ public sealed class GenerationTests
         Run();
         var before = TinyModels.LiveTensors();
         Run();
-        Assert.Equal(before, Torch.TorchExtras.LiveTensors);
+        Assert.Equal(before, Engine.LiveTensors);
 
         void Run()
         {

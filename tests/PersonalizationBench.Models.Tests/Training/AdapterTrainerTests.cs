@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Kernels;
 
 namespace PersonalizationBench.Models.Tests;
 
@@ -103,7 +104,7 @@ public sealed class AdapterTrainerTests
         Run();
         var before = TinyModels.LiveTensors();
         Run();
-        Assert.Equal(before, Torch.TorchExtras.LiveTensors);
+        Assert.Equal(before, Engine.LiveTensors);
 
         void Run()
         {

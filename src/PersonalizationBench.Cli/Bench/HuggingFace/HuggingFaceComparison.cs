@@ -4,7 +4,7 @@ using PersonalizationBench.Core;
 using PersonalizationBench.Data.World;
 using PersonalizationBench.Models;
 using PersonalizationBench.Models.Checkpoints;
-using PersonalizationBench.Torch;
+using PersonalizationBench.Kernels;
 using TorchSharp;
 
 namespace PersonalizationBench.Cli.Bench;

@@ -1,0 +1,49 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Kernels;
+
+public static partial class TorchExtras
+{
+    /// <summary>
+    /// Every position attends to itself and those before it. Fused for bf16 on a CPU with AMX or AVX512-BF16 and heads of a multiple of 16 up to
+    /// 256: no scores are written out, and nothing is computed above the diagonal or beyond a row's length.
+    /// </summary>
+    /// <param name="query">[B, T, H, d]</param>
+    /// <param name="key">[B, T, K, d] with K dividing H; query head h reads key head h / (H / K)</param>
+    /// <param name="value">as <paramref name="key"/></param>
+    /// <param name="lengths">int64 on the CPU: [B], the positions of each row in use, or with B = 1 spans [S, 2], where many sequences
+    /// lie one after another: the start and count of each. Positions in no sequence give zeros. Null: all of every row.</param>
+    /// <returns>[B, T, H * d]</returns>
+    public static Tensor CausalAttention(Tensor query, Tensor key, Tensor value, Tensor? lengths = null)
+    {
+        // Later keys are hidden from earlier queries already, whatever a row's length.
+        return OverSequences([query, key, value], lengths, (rows, _) => Composed(rows[0], rows[1], rows[2]));
+    }
+
+    // [B, T, H * d]
+    private static Tensor Composed(Tensor query, Tensor key, Tensor value)
+    {
+        Tensor attended = query.device_type == DeviceType.CPU ? Products(query, key, value) : Library(query, key, value);
+        return attended.transpose(1, 2).reshape(query.size(0), query.size(1), query.size(2) * query.size(3));
+    }
+
+    // [B, H, T, d] by libtorch's own attention, which on a GPU writes no scores out.
+    internal static Tensor Library(Tensor query, Tensor key, Tensor value)
+    {
+        Tensor k = Repeated(key, query.size(2)), v = Repeated(value, query.size(2));
+        return nn.functional.scaled_dot_product_attention(query.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_casual: true);
+    }
+
+    // The same by two products.
+    internal static Tensor Products(Tensor query, Tensor key, Tensor value)
+    {
+        (long length, double scale) = (query.size(1), 1 / Math.Sqrt(query.size(3)));
+        Tensor q = query.transpose(1, 2), k = Repeated(key, query.size(2)).transpose(1, 2), v = Repeated(value, query.size(2)).transpose(1, 2);
+        Tensor mask = full([length, length], float.NegativeInfinity, query.dtype, query.device).triu_(1);
+        // Added in place: the product's backward pass does not need what it made. Softmax sums in f32 in either type.
+        return q.mul(scale).matmul(k.transpose(-2, -1)).add_(mask).softmax(-1).matmul(v);
+    }
+
+    private static Tensor Repeated(Tensor x, long heads) => x.size(2) == heads ? x : x.repeat_interleave(heads / x.size(2), 2);
+}

@@ -1,0 +1,49 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Kernels;
+
+public static partial class TorchExtras
+{
+    /// <summary>One step of AdamW over many parameters in one pass, in place.</summary>
+    /// <param name="masters">the weights, f32</param>
+    /// <param name="copies">the bf16 copies used in products, written from the weights in the same pass; null, or null entries: none</param>
+    /// <param name="gradients">of the weights' shapes, f32 or bf16; a null entry skips its parameter</param>
+    /// <param name="means">running mean of the gradients, f32, of the weights' shapes</param>
+    /// <param name="variances">running mean of their squares, as <paramref name="means"/></param>
+    public static void AdamW(
+        IReadOnlyList<Tensor> masters, IReadOnlyList<Tensor?>? copies, IReadOnlyList<Tensor?> gradients,
+        IReadOnlyList<Tensor> means, IReadOnlyList<Tensor> variances, AdamWStep step)
+    {
+        int count = masters.Count;
+        if (gradients.Count != count || means.Count != count || variances.Count != count || (copies is not null && copies.Count != count))
+            throw new ArgumentException($"{count} weights beside {copies?.Count ?? count} copies, {gradients.Count} gradients, {means.Count} means and {variances.Count} variances");
+        if (count == 0)
+            return;
+        using IDisposable _ = no_grad();
+        for (int i = 0; i < count; i++)
+            if (gradients[i] is { } gradient)
+                Step(masters[i], copies?[i], gradient, means[i], variances[i], step);
+    }
+
+    /// <summary>The Euclidean norm of many tensors together; null entries count nothing.</summary>
+    public static double Norm(IReadOnlyList<Tensor?> tensors)
+    {
+        using IDisposable _ = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] squares = [.. tensors.OfType<Tensor>().Select(tensor => tensor.to(ScalarType.Float32).square().sum())];
+        return squares.Length == 0 ? 0 : Math.Sqrt(stack(squares).sum().to(ScalarType.Float64).item<double>());
+    }
+
+    private static void Step(Tensor master, Tensor? copy, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor g = gradient.to(ScalarType.Float32).mul(step.GradientScale);
+        mean.mul_(step.Beta1).add_(g, 1 - step.Beta1);
+        variance.mul_(step.Beta2).addcmul_(g, g, 1 - step.Beta2);
+        Tensor denominator = variance.sqrt().div_(Math.Sqrt(1 - Math.Pow(step.Beta2, step.Number))).add_(step.Epsilon);
+        master.mul_(1 - step.LearningRate * step.WeightDecay).addcdiv_(mean, denominator, -step.LearningRate / (1 - Math.Pow(step.Beta1, step.Number)));
+        copy?.copy_(master);
+    }
+
+}
