@@ -32,6 +32,9 @@ public sealed class LoadedBase : IBaseModel
     /// <summary>The base's own weights, whatever is swapped in.</summary>
     public DecoderWeights Weights { get; }
 
+    /// <summary>What several prompts of a call begin with, such as a user's history, is read once; false is for comparing.</summary>
+    public bool SharesPrefixes { get; set; } = true;
+
     internal RotaryTable Rotary => _rotary;
 
     /// <summary>Where the slots of requests point until the result is disposed; nests. The bank stays the caller's.</summary>
@@ -53,10 +56,10 @@ public sealed class LoadedBase : IBaseModel
     }
 
     public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) =>
-        GreedyGenerator.Generate(new InferenceModel(_inUse, _rotary, _adapters), requests, meter, cancellation);
+        GreedyGenerator.Generate(new InferenceModel(_inUse, _rotary, _adapters, SharesPrefixes), requests, meter, cancellation);
 
     public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) =>
-        Scorer.Score(new InferenceModel(_inUse, _rotary, _adapters), requests, meter, cancellation);
+        Scorer.Score(new InferenceModel(_inUse, _rotary, _adapters, SharesPrefixes), requests, meter, cancellation);
 
     public void Dispose()
     {

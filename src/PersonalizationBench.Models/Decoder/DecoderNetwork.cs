@@ -39,32 +39,40 @@ internal static class DecoderNetwork
         });
     }
 
-    /// <summary>One further token per row.</summary>
-    /// <param name="ids">[B, 1], int64</param>
-    /// <param name="positions">Where each row's token stands.</param>
-    /// <returns>Hidden states after the last norm, [B, d].</returns>
-    public static Tensor Decode(DecoderConfig config, DecoderParameters parameters, RotaryTable rotary, Tensor ids, long[] positions, AdapterRows? adapters, DecoderCache cache)
+    /// <summary>Further tokens of each row, behind those that the cache holds; one each in a state-space model.</summary>
+    /// <param name="ids">[B, T], int64; a row with fewer is filled on the right.</param>
+    /// <param name="starts">Where each row's first token stands.</param>
+    /// <param name="counts">Tokens of each row; null: one, T being 1.</param>
+    /// <returns>Hidden states after the last norm, [B * T, d]; those behind a row's last token mean nothing.</returns>
+    public static Tensor Continue(DecoderConfig config, DecoderParameters parameters, RotaryTable rotary, Tensor ids, long[] starts, int[]? counts, AdapterRows? adapters, DecoderCache cache)
     {
         var x = parameters.Embedding.index_select(0, ids.view(-1));
         if (config.StateSpace is { } shape)
             return Run(config, parameters, x, adapters, (layer, block, projected) => TorchExtras.StateSpaceNext(projected, block.StateSpace!, shape, config.NormEpsilon, cache.States![layer]));
         if (config.Selective is { } selective)
             return Run(config, parameters, x, adapters, (layer, block, projected) => TorchExtras.SelectiveNext(projected, block.Selective!, selective, cache.States![layer]));
-        var span = (int)positions.Max() + 1;
-        var position = tensor(positions).to(ids.device);
+        var (batch, length) = ((int)ids.size(0), (int)ids.size(1));
+        // Every token that there is, and where: what fills a row up is written nowhere.
+        var tokens = Enumerable.Range(0, batch).SelectMany(row => Enumerable.Range(0, counts?[row] ?? 1).Select(t => (Row: row, Position: starts[row] + t, Index: (long)row * length + t))).ToList();
+        var span = (int)tokens.Max(t => t.Position) + 1;
+        var position = tensor(Enumerable.Range(0, batch * length).Select(i => Math.Min(span - 1, starts[i / length] + i % length)).ToArray()).to(ids.device);
         var (cos, sin) = rotary.Of(position);
-        var places = cache.Keys!.Places(positions);
-        var (all, own) = (arange(span, ScalarType.Int64, ids.device).view(1, 1, 1, span), position.view(-1, 1, 1, 1));
+        (cos, sin) = (cos.view(batch, length, 1, -1), sin.view(batch, length, 1, -1));
+        var places = cache.Keys!.Places([.. tokens.Select(t => (t.Row, t.Position))]);
+        var present = tokens.Count == batch * length ? null : tensor(tokens.Select(t => t.Index).ToArray()).to(ids.device);
+        var (all, own) = (arange(span, ScalarType.Int64, ids.device).view(1, 1, 1, span), position.view(batch, 1, length, 1));
         var later = all.gt(own);
         if (parameters.Positions is { } learned) x += learned.index_select(0, position);
         return Run(config, parameters, x, adapters, (layer, block, projected) =>
         {
-            var (q, k, v) = Rotated(config, block, projected, ids.size(0), cos, sin);
-            cache.Keys.Write(layer, k, v, places);
+            var (q, k, v) = Rotated(config, block, projected, batch, cos, sin);
+            cache.Keys.Write(layer, Present(k), Present(v), places);
             var (keys, values) = cache.Keys.Read(layer, span);
             var hidden = config.WindowOf(layer) is { } window && window < span ? later.logical_or(all.le(own - window)) : later;
             return DecoderOps.Attention(q, keys, values, hidden);
         });
+
+        Tensor Present(Tensor x) => present is null ? x : x.reshape(batch * length, x.size(2), x.size(3)).index_select(0, present);
     }
 
     /// <summary>Logits [N, V] of hidden states [N, d].</summary>

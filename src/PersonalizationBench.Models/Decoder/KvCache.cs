@@ -34,8 +34,8 @@ internal sealed class KvCache : IDisposable
         _values[layer].narrow(2, 0, value.size(1)).copy_(value.transpose(1, 2));
     }
 
-    /// <summary>Keys and values [B, 1, K, d] of one position per row.</summary>
-    /// <param name="places">From <see cref="Places"/>.</param>
+    /// <summary>Keys and values [N, K, d] of N positions.</summary>
+    /// <param name="places">From <see cref="Places"/>, of these positions.</param>
     public void Write(int layer, Tensor key, Tensor value, Tensor places)
     {
         var width = _config.HeadDimension;
@@ -43,15 +43,26 @@ internal sealed class KvCache : IDisposable
         _values[layer].view(-1, width).index_copy_(0, places, value.reshape(-1, width));
     }
 
-    /// <summary>Where a position per row lies when rows, heads and places are counted through: [B * K].</summary>
-    public Tensor Places(long[] positions)
+    /// <summary>Where positions of rows lie when rows, heads and places are counted through: [N * K].</summary>
+    public Tensor Places(IReadOnlyList<(int Row, long Position)> positions)
     {
         var heads = _config.KeyValueHeads;
-        var places = new long[Rows * heads];
-        for (var row = 0; row < Rows; row++)
+        var places = new long[positions.Count * heads];
+        for (var i = 0; i < positions.Count; i++)
             for (var head = 0; head < heads; head++)
-                places[row * heads + head] = ((long)row * heads + head) * Capacity + positions[row];
+                places[i * heads + head] = ((long)positions[i].Row * heads + head) * Capacity + positions[i].Position;
         return tensor(places).to(_keys[0].device);
+    }
+
+    /// <summary>Each row becomes what a row of another cache holds so far.</summary>
+    /// <param name="rows">Of each row here, the row there: [B].</param>
+    public void CopyStarts(KvCache from, Tensor rows)
+    {
+        for (var layer = 0; layer < _keys.Length; layer++)
+        {
+            _keys[layer].narrow(2, 0, from.Capacity).copy_(from._keys[layer].index_select(0, rows));
+            _values[layer].narrow(2, 0, from.Capacity).copy_(from._values[layer].index_select(0, rows));
+        }
     }
 
     /// <summary>The first <paramref name="span"/> places of a layer, [B, K, span, d].</summary>

@@ -10,6 +10,8 @@ internal sealed class StateCache : IDisposable
 {
     private readonly Tensor[] _inputs, _states;
 
+    private StateCache(Tensor[] inputs, Tensor[] states) => (_inputs, _states) = (inputs, states);
+
     public StateCache(DecoderConfig config, RecurrentShape shape, int rows, ScalarType type, string device)
     {
         _inputs = [.. Enumerable.Range(0, config.Layers).Select(_ => Room([rows, shape.ConvolutionWidth - 1, shape.Mixed], type))];
@@ -26,6 +28,16 @@ internal sealed class StateCache : IDisposable
 
     /// <summary>Of one layer, written in place.</summary>
     public StateSpaceMemory this[int layer] => new(_inputs[layer], _states[layer]);
+
+    /// <summary>Each row becomes what a row of another cache holds.</summary>
+    /// <param name="rows">Of each row here, the row there: [B].</param>
+    public void CopyFrom(StateCache from, Tensor rows)
+    {
+        foreach (var (own, other) in _inputs.Zip(from._inputs).Concat(_states.Zip(from._states))) own.copy_(other.index_select(0, rows));
+    }
+
+    /// <summary>The first rows, in place: what is written to them is written here. Lives in the current dispose scope.</summary>
+    public StateCache First(int rows) => new([.. _inputs.Select(t => t.narrow(0, 0, rows))], [.. _states.Select(t => t.narrow(0, 0, rows))]);
 
     public void Dispose()
     {

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace PersonalizationBench.Models;
 
 /// <summary>What answering runs on: weights, rotary angles and, where rows have slots, a bank.</summary>
-internal sealed record InferenceModel(DecoderWeights Weights, RotaryTable Rotary, AdapterBank? Adapters)
+/// <param name="SharesPrefixes">What several sequences begin with is read once.</param>
+internal sealed record InferenceModel(DecoderWeights Weights, RotaryTable Rotary, AdapterBank? Adapters, bool SharesPrefixes)
 {
     public DecoderConfig Config => Weights.Config;
 
@@ -21,37 +22,27 @@ internal sealed record InferenceModel(DecoderWeights Weights, RotaryTable Rotary
 /// <summary>Greedy continuation of many prompts with a cache, in batches of similar length.</summary>
 internal static class GreedyGenerator
 {
-    /// <summary>Bounds of a batch: rows x longest prompt, and bytes of its cache.</summary>
-    private const int MaxBatchTokens = 16384, MaxBatchRows = 256;
-    private const long MaxCacheBytes = 256L << 20;
-
     public static IReadOnlyList<Generation> Generate(InferenceModel model, IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation)
     {
         for (var i = 0; i < requests.Count; i++) Check(model.Config, requests[i], i);
         var results = new Generation[requests.Count];
-        foreach (var batch in LengthBatches.Of(requests.Select(r => r.Tokens.Length).ToList(), Fits))
+        var sequences = requests.Select(r => new ReadSequence(r.Tokens, r.Slot, r.Tokens.Length - 1)).ToList();
+        foreach (var groups in PromptReading.Batches(model, sequences, i => Math.Min(model.Config.ContextLength, requests[i].Tokens.Length + requests[i].MaxNewTokens), isCached: true))
         {
             cancellation.ThrowIfCancellationRequested();
-            RunBatch(model, batch, requests, results, meter, cancellation);
+            RunBatch(model, groups, sequences, requests, results, meter, cancellation);
         }
         return results;
-
-        bool Fits(IReadOnlyList<int> members)
-        {
-            var longest = members.Max(m => requests[m].Tokens.Length);
-            var capacity = longest + members.Max(m => requests[m].MaxNewTokens);
-            return members.Count <= MaxBatchRows && (long)members.Count * longest <= MaxBatchTokens && DecoderCache.BytesOf(model.Config, members.Count, capacity, model.Weights.ComputeType) <= MaxCacheBytes;
-        }
     }
 
     private static void RunBatch(
-        InferenceModel model, IReadOnlyList<int> batch, IReadOnlyList<GenerationRequest> requests, Generation[] results, CostMeter meter, CancellationToken cancellation)
+        InferenceModel model, IReadOnlyList<PrefixGroup> groups, IReadOnlyList<ReadSequence> sequences, IReadOnlyList<GenerationRequest> requests, Generation[] results, CostMeter meter, CancellationToken cancellation)
     {
         using var scope = NewDisposeScope();
         using var off = no_grad();
         var (config, weights) = (model.Config, model.Weights);
+        var batch = groups.SelectMany(g => g.Members).ToList();
         var rows = batch.Select(i => requests[i]).ToList();
-        var longest = rows.Max(r => r.Tokens.Length);
         var capacity = Math.Min(config.ContextLength, rows.Max(r => r.Tokens.Length + r.MaxNewTokens));
         var generated = rows.Select(_ => new List<int>()).ToList();
         var adapters = model.AdaptersOf(rows.Select(r => r.Slot).ToList());
@@ -78,7 +69,7 @@ internal static class GreedyGenerator
             // A row that is done goes on with its last token in its last place; nobody reads what comes of it.
             var positions = rows.Select((r, i) => (long)Math.Min(capacity - 1, r.Tokens.Length + Math.Max(0, generated[i].Count - 1))).ToArray();
             var ids = tensor(next.Select(t => (long)t).ToArray()).view(-1, 1).to(torch.device(weights.Device));
-            var hidden = DecoderNetwork.Decode(config, weights.Compute, model.Rotary, ids, positions, adapters, cache);
+            var hidden = DecoderNetwork.Continue(config, weights.Compute, model.Rotary, ids, positions, null, adapters, cache);
             var produced = Argmax(DecoderNetwork.Head(weights.Compute, hidden));
             for (var i = 0; i < rows.Count; i++)
             {
@@ -98,10 +89,9 @@ internal static class GreedyGenerator
         int[] FirstTokens()
         {
             using var inner = NewDisposeScope();
-            var ids = Batches.Padded(rows.Select(r => r.Tokens).ToList(), longest, weights.Device);
-            var hidden = DecoderNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Tokens.Length))), adapters, cache);
-            var last = tensor(rows.Select((r, i) => (long)i * longest + r.Tokens.Length - 1).ToArray()).to(torch.device(weights.Device));
-            var logits = DecoderNetwork.Head(weights.Compute, hidden.index_select(0, last));
+            var read = PromptReading.Read(model, groups, sequences, adapters, cache);
+            var last = tensor(rows.Select((r, i) => read.Index(i, r.Tokens.Length - 1)).ToArray()).to(torch.device(weights.Device));
+            var logits = DecoderNetwork.Head(weights.Compute, read.Hidden.index_select(0, last));
             ScoreCandidates(logits);
             return Argmax(logits);
         }

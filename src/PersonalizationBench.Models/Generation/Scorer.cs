@@ -7,8 +7,6 @@ namespace PersonalizationBench.Models;
 /// <summary>Log-likelihoods of continuations, in batches of similar length.</summary>
 internal static class Scorer
 {
-    private const int MaxBatchTokens = 16384, MaxBatchRows = 256;
-
     /// <summary>What one row of a batch reads (the last token of a continuation is only predicted, never read) and the
     /// requests that are answered from it.</summary>
     private sealed record ScoredRow(int[] Read, int Slot, List<int> Requests);
@@ -17,10 +15,11 @@ internal static class Scorer
     {
         var rows = Rows(model.Config, requests);
         var results = new double[requests.Count];
-        foreach (var batch in LengthBatches.Of(rows.Select(r => r.Read.Length).ToList(), m => m.Count <= MaxBatchRows && (long)m.Count * m.Max(i => rows[i].Read.Length) <= MaxBatchTokens))
+        var sequences = rows.ConvertAll(r => new ReadSequence(r.Read, r.Slot, Math.Min(requests[r.Requests[0]].Prompt.Length, r.Read.Length) - 1));
+        foreach (var groups in PromptReading.Batches(model, sequences, i => rows[i].Read.Length, isCached: false))
         {
             cancellation.ThrowIfCancellationRequested();
-            RunBatch(model, [.. batch.Select(i => rows[i])], requests, results, meter);
+            RunBatch(model, groups, sequences, rows, requests, results, meter);
         }
         return results;
     }
@@ -48,15 +47,18 @@ internal static class Scorer
         return rows;
     }
 
-    private static void RunBatch(InferenceModel model, IReadOnlyList<ScoredRow> batch, IReadOnlyList<ScoreRequest> requests, double[] results, CostMeter meter)
+    private static void RunBatch(
+        InferenceModel model, IReadOnlyList<PrefixGroup> groups, IReadOnlyList<ReadSequence> sequences, IReadOnlyList<ScoredRow> rows, IReadOnlyList<ScoreRequest> requests, double[] results, CostMeter meter)
     {
         using var scope = NewDisposeScope();
         using var off = no_grad();
         var (config, weights) = (model.Config, model.Weights);
         var started = meter.Clock.GetTimestamp();
-        var length = batch.Max(r => r.Read.Length);
-        var ids = Batches.Padded(batch.Select(r => r.Read).ToList(), length, weights.Device);
-        var hidden = DecoderNetwork.Forward(config, weights.Compute, weights.Compute.Embedding, model.Rotary, new TokenRows(ids, Batches.Lengths(batch.Select(r => r.Read.Length))), model.AdaptersOf([.. batch.Select(r => r.Slot)]));
+        var batch = groups.SelectMany(g => g.Members).Select(m => rows[m]).ToList();
+        var adapters = model.AdaptersOf([.. batch.Select(r => r.Slot)]);
+        using var cache = groups.Any(g => g.Prefix > 0) ? new DecoderCache(config, batch.Count, batch.Max(r => r.Read.Length), weights.ComputeType, weights.Device) : null;
+        if (cache is not null) meter.ObserveKvBytes(cache.Bytes);
+        var read = PromptReading.Read(model, groups, sequences, adapters, cache);
 
         var (places, targets) = (new List<long>(), new List<long>());
         for (var row = 0; row < batch.Count; row++)
@@ -65,7 +67,7 @@ internal static class Scorer
             {
                 for (var t = 0; t < request.Continuation.Length; t++)
                 {
-                    places.Add((long)row * length + request.Prompt.Length - 1 + t);
+                    places.Add(read.Index(row, request.Prompt.Length - 1 + t));
                     targets.Add(request.Continuation[t]);
                 }
             }
@@ -87,7 +89,7 @@ internal static class Scorer
         float[] Losses()
         {
             var device = torch.device(weights.Device);
-            var selected = hidden.index_select(0, tensor(places.ToArray()).to(device));
+            var selected = read.Hidden.index_select(0, tensor(places.ToArray()).to(device));
             return DecoderOps.TokenLosses(DecoderNetwork.Head(weights.Compute, selected), tensor(targets.ToArray()).to(device)).cpu().data<float>().ToArray();
         }
     }

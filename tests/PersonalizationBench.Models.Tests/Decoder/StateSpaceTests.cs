@@ -46,7 +46,7 @@ public sealed class StateSpaceTests
         Forward(loaded, ids, starts, cache);
         // One further token each, from the states; and the whole sequences at once.
         var last = tensor(sequences.Select(s => (long)s[^1]).ToArray()).view(-1, 1);
-        var next = Values(DecoderNetwork.Decode(config, loaded.Weights.Compute, loaded.Rotary, last, [.. starts.Select(s => (long)s.Length)], null, cache));
+        var next = Values(DecoderNetwork.Continue(config, loaded.Weights.Compute, loaded.Rotary, last, [.. starts.Select(s => (long)s.Length)], null, null, cache));
         for (var row = 0; row < rows; row++)
         {
             var whole = Values(Forward(loaded, Batches.Padded([sequences[row]], sequences[row].Length, "cpu"), [sequences[row]], null)).TakeLast(config.Dimension);
