@@ -72,9 +72,9 @@ public sealed class ServingLlama : IDisposable
 
     private readonly LlamaShape _shape;
     private readonly int _pages, _sites;
-    private nint _handle;
+    private IServingStep? _step;
 
-    private ServingLlama(nint handle, LlamaShape shape, int pages, int sites) => (_handle, _shape, _pages, _sites) = (handle, shape, pages, sites);
+    private ServingLlama(IServingStep step, LlamaShape shape, int pages, int sites) => (_step, _shape, _pages, _sites) = (step, shape, pages, sites);
 
     /// <param name="tensors">the embedding [V, d]; of each layer attention norm [d], query key value [d + 2 kv, d], output [d, d], mlp norm
     /// [d], gate up [2 f, d], down [d, f]; the final norm [d], the head [V, d]; cosine and sine [context, width / 2], f32. Copied.</param>
@@ -86,17 +86,20 @@ public sealed class ServingLlama : IDisposable
         if (tensors.Count != 6 * shape.Layers + 5)
             throw new ArgumentException($"{tensors.Count} tensors; expected 6 of each layer and 5", nameof(tensors));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pages);
-        return null;
+        if (bfloat16 || tensors.Any(t => t.device_type != DeviceType.CPU))
+            return null;
+        return new ServingLlama(new ManagedServing(shape, tensors, pages, sites), shape, pages, sites.Count);
     }
 
     /// <summary>Writes the rows' keys and values into their pages and the wanted rows' logits.</summary>
     public void Step(in ServingRows rows)
     {
-        ObjectDisposedException.ThrowIf(_handle == 0, this);
+        IServingStep? step = _step;
+        ObjectDisposedException.ThrowIf(step is null, this);
         Check(rows);
-        if (rows.Ids.IsEmpty)
-            return;
-        throw new PlatformNotSupportedException();
+        if (!rows.Ids.IsEmpty)
+            step.Step(rows);
+        GC.KeepAlive(this);
     }
 
     // What the native side would read beyond its arrays, or write into a page of somebody else's.
@@ -126,7 +129,7 @@ public sealed class ServingLlama : IDisposable
 
     public void Dispose()
     {
-        nint handle = Interlocked.Exchange(ref _handle, 0);
+        Interlocked.Exchange(ref _step, null)?.Dispose();
         GC.SuppressFinalize(this);
     }
 
