@@ -59,7 +59,7 @@ run_project() {
 }
 
 run_checks() {
-  check "whitespace (dotnet format)" "$dotnet" format whitespace "$here" --folder --verify-no-changes --include src/ tests/ experiments/
+  check "whitespace (dotnet format)" "$dotnet" format whitespace "$here" --folder --verify-no-changes --include src/ tests/
   check "launcher" bash "$here/.ci/launcher_test.sh"
   if command -v shellcheck > /dev/null; then
     check "shellcheck" shellcheck -x -P "$here" "$here/bench" "$here"/.ci/run "$here"/.ci/*.sh "$here"/src/*/native/*.sh

@@ -2,8 +2,6 @@ using System.CommandLine;
 using PersonalizationBench.Cli.Adapt;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Commands;
-using PersonalizationBench.Cli.Ladders;
-using PersonalizationBench.Cli.Load;
 using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Core;
 
@@ -15,6 +13,9 @@ public static class PbenchApp
 {
     /// <summary>The exit code of a command that was cancelled, as shells expect it.</summary>
     public const int Cancelled = 130;
+
+    /// <summary>The assembly that <c>dotnet exec</c> starts as <c>pbench</c>.</summary>
+    internal static string Program => typeof(PbenchApp).Assembly.Location;
 
     private const int WrongUsage = 2;
     private const int Defect = 70;

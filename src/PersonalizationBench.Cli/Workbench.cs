@@ -1,6 +1,7 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Catalog;
 using PersonalizationBench.Models;
+using PersonalizationBench.Pretraining;
 using PersonalizationBench.Strategies;
 
 namespace PersonalizationBench.Cli;
@@ -37,6 +38,8 @@ public sealed record Workbench
 
     public string BasesFolder => Path.Combine(Root, "datasets", "bases");
 
+    public PretrainPlace Pretraining => new(Files, Root, BasesFolder, Output, Clock);
+
     public static Workbench OfThisMachine()
     {
         var root = FindRoot();
@@ -54,13 +57,6 @@ public sealed record Workbench
             IsTerminal = !Console.IsOutputRedirected,
             Libtorch = () => MachineBases.EngineName,
         };
-    }
-
-    /// <summary>A path as a person standing here would write it.</summary>
-    public static string Shown(string path)
-    {
-        var relative = Path.GetRelativePath(Environment.CurrentDirectory, path);
-        return relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
     }
 
     private static bool HasWeights(string folder) => Directory.Exists(Path.Combine(folder, "weights", "llama2c"));

@@ -21,7 +21,11 @@ public sealed class ReferenceTests
         ["Runner"] = ["Data", "Evaluation"],
         ["Reporting"] = ["Evaluation"],
         ["Serving"] = ["Models", "Tokenizers"],
-        ["Cli"] = ["Kernels", "Data", "Tokenizers", "Models", "Strategies", "Evaluation", "Runner", "Reporting", "Serving"],
+        ["Load"] = [],
+        ["Pretraining"] = ["Kernels", "Data", "Tokenizers", "Models", "Evaluation", "Reporting"],
+        ["Benchmarks"] = ["Kernels", "Data", "Tokenizers", "Models", "Strategies", "Evaluation", "Reporting", "Serving", "Load"],
+        ["MicroBenchmarks"] = ["Kernels", "Tokenizers", "Models", "Evaluation"],
+        ["Cli"] = ["Kernels", "Data", "Tokenizers", "Models", "Strategies", "Evaluation", "Runner", "Reporting", "Serving", "Load", "Pretraining", "Benchmarks"],
     };
 
     public static TheoryData<string> Projects => [.. Repository.Projects("src/").Keys.Select(p => p[Prefix.Length..])];

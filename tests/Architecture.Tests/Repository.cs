@@ -55,7 +55,7 @@ internal static partial class Repository
 
     private static IEnumerable<string> Walk(string folder)
     {
-        foreach (var file in Directory.EnumerateFiles(folder)) yield return file;
+        foreach (var file in Directory.EnumerateFiles(folder).Where(f => !NotSource.Contains(Path.GetFileName(f)))) yield return file; // .git is a file in a work tree beside the first
         foreach (var sub in Directory.EnumerateDirectories(folder).Where(d => !NotSource.Contains(Path.GetFileName(d))))
         {
             foreach (var file in Walk(sub)) yield return file;

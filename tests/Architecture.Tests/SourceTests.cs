@@ -12,6 +12,8 @@ public sealed partial class SourceTests
     [
         "src/PersonalizationBench.Core/CostMeter.cs", // the meter that nobody reads
         "src/PersonalizationBench.Models/Training/PretrainConfig.cs", // the default of a clock that callers may set
+        "src/PersonalizationBench.Load/", // traffic in real time against real servers
+        "src/PersonalizationBench.Benchmarks/", // times whole processes, others' among them
         "src/PersonalizationBench.Cli/", // the composition root
     ];
 

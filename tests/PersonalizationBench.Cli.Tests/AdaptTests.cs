@@ -89,7 +89,7 @@ public sealed class AdaptTests : IDisposable
     {
         var bench = await SmallBase.TrainAsync(_desk);
         using var registry = Open(bench);
-        using var server = RunningServer.Start(bench, SmallBase.Name, Precision.Auto, registry, new ServingMemory(2, 8, 1 << 20, 1 << 20), new EngineOptions(), new ServerOptions { Url = "http://127.0.0.1:0" });
+        using var server = RunningServer.Start(bench.Bases, bench.Clock, SmallBase.Name, Precision.Auto, registry, new ServingMemory(2, 8, 1 << 20, 1 << 20), new EngineOptions(), new ServerOptions { Url = "http://127.0.0.1:0" });
         await server.Http.StartAsync();
         string[] where = ["--server", server.Addresses.Single(), "--key", registry.CreateKey("anna", KeyKind.Admin, "test").Secret, "--ask-key", registry.CreateKey("anna", KeyKind.Inference, "test").Secret];
         foreach (var from in new[] { "0", "10" })

@@ -1,8 +1,8 @@
-using PersonalizationBench.Cli.Ladders;
-using PersonalizationBench.Cli.Pretraining;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
+using PersonalizationBench.Pretraining;
+using PersonalizationBench.Reporting.Ladders;
 
 namespace PersonalizationBench.Cli.Tests;
 
@@ -31,16 +31,6 @@ public sealed class LadderTests : IDisposable
     private string File(string text = Small) => _desk.Write("small.yaml", text);
 
     private string Base(string name) => Path.Combine(_desk.Folder, "datasets", "bases", name);
-
-    [Fact]
-    public void A_rung_has_what_is_shared_and_its_own()
-    {
-        var ladder = LadderSpec.Read(File());
-        Assert.Equal([8, 16, 24], ladder.Rungs.Select(r => r.Model.Dimension));
-        Assert.All(ladder.Rungs, r => Assert.Equal(["narrow", "wide"], r.Stages.Select(s => s.Name)));
-        var doubled = new PretrainJob(_desk.Bench, ladder.Rung("b")).Config.Stages[0];
-        Assert.Equal((2e-3, 1e-3), (doubled.LearningRate, doubled.FinalLearningRate));
-    }
 
     [Fact]
     public async Task Rungs_that_are_there_are_not_trained_again()

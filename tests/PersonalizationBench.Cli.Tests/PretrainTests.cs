@@ -1,4 +1,3 @@
-using PersonalizationBench.Cli.Pretraining;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core;
 
@@ -21,13 +20,6 @@ public sealed class PretrainTests : IDisposable
     private readonly Desk _desk = new();
 
     public void Dispose() => _desk.Dispose();
-
-    [Fact]
-    public void A_stage_inherits_the_corpus_of_the_stage_before_it()
-    {
-        var corpora = PretrainSpec.Read(_desk.Write("small.yaml", Small + "\n  - { name: same, steps: 1, batch: 1, learning_rate: 1e-3 }\n")).Corpora(_desk.Bench.Files);
-        Assert.Equal([("2", "1"), ("2", "2"), ("2", "2")], corpora.Select(c => (c.Settings["max_documents"], c.Settings["statement_forms"])));
-    }
 
     [Fact]
     public async Task A_mamba2_is_trained_and_answers()
@@ -76,14 +68,5 @@ public sealed class PretrainTests : IDisposable
         foreach (var name in (string[])["config.json", "model.safetensors", "tokenizer.json", "provenance.json"])
             Assert.True(File.Exists(Path.Combine(_desk.Folder, "datasets", "bases", "small", name)), name);
         Assert.Equal("small", new Models.BaseCatalog(_desk.Bench.BasesFolder, null).Describe("small").Name);
-    }
-
-    [Fact]
-    public void An_answer_counts_where_it_is_the_gold_one()
-    {
-        var tooLong = new Exam("long", [new ExamQuestion(new string('x', 600), "red")]);
-        var exams = new[] { tooLong, new Exam("colours", [new ExamQuestion("what ?", "red"), new ExamQuestion("what ?", "green")]), new Exam("short", [new ExamQuestion("what ?", "Red.")]) };
-        var scores = new Examiner(questions: 64, maxAnswerTokens: 8, stopId: 10).Hold(new FakeBase(), exams, CancellationToken.None);
-        Assert.Equal("colours 0.50, short 1.00", Examiner.Show(scores));
     }
 }

@@ -1,8 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using PersonalizationBench.Cli.Bench;
-using PersonalizationBench.Cli.Serve;
+using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
@@ -31,7 +30,7 @@ public sealed class ServeTests : IDisposable
         }
 
         using (var loaded = (LoadedBase)bench.Bases.Load("small", Precision.Auto, "cpu"))
-            foreach (var rank in new[] { 2, 4 }) PeftAdapterFile.Save(Path.Combine(_desk.Folder, $"r{rank}"), ServingWorkload.Make(loaded, rank, "test"));
+            foreach (var rank in new[] { 2, 4 }) PeftAdapterFile.Save(Path.Combine(_desk.Folder, $"r{rank}"), DrawnAdapter.Make(loaded, rank, "test"));
         Assert.Equal("diary@1 is live\n", await Run(0, "adapters", "publish", "anna", "diary", Path.Combine(_desk.Folder, "r4"), "--base", "small"));
         Assert.Equal("diary@2 is live\n", await Run(0, "adapters", "publish", "anna", "diary", Path.Combine(_desk.Folder, "r2"), "--base", "small"));
         var listed = (await Run(0, "adapters", "list", "anna")).Split('\n')[1].Split('\t');
@@ -48,7 +47,7 @@ public sealed class ServeTests : IDisposable
         Assert.Contains("inference", await Run(0, "keys", "list", "anna"), StringComparison.Ordinal);
         using (var registry = RegistryDatabase.Open(where[1], new FolderBlobs(where[3], bench.Clock), bench.Clock))
         {
-            using var server = RunningServer.Start(bench, "small", Precision.Auto, registry, new ServingMemory(2, 8, 1 << 20, 1 << 20), new EngineOptions(), new ServerOptions { Url = "http://127.0.0.1:0" });
+            using var server = RunningServer.Start(bench.Bases, bench.Clock, "small", Precision.Auto, registry, new ServingMemory(2, 8, 1 << 20, 1 << 20), new EngineOptions(), new ServerOptions { Url = "http://127.0.0.1:0" });
             await server.Http.StartAsync();
             using var client = new HttpClient { BaseAddress = new Uri(server.Addresses.Single()) };
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);

@@ -6,6 +6,7 @@ using PersonalizationBench.Cli.Adapt;
 using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Core;
 using PersonalizationBench.Evaluation.Statistics;
+using PersonalizationBench.Reporting.Benchmarks;
 using PersonalizationBench.Serving;
 using PersonalizationBench.Strategies.Lora;
 using TorchSharp;
@@ -75,7 +76,7 @@ internal static class AdaptBenchCommand
             BenchFolder.Write(folder, Csv, records, $"pbench bench adapt {name}", settings, started, torch.__version__);
             AtomicFile.WriteText(Path.Combine(folder, "README.md"), Readme(name, records));
             workbench.Output.Write(Table(records));
-            workbench.Output.WriteLine($"written: {Workbench.Shown(folder)}");
+            workbench.Output.WriteLine($"written: {ShownPath.Of(folder)}");
             return 0;
         });
         return adapt;
@@ -88,7 +89,7 @@ internal static class AdaptBenchCommand
         {
             using var registry = RegistryDatabase.Open(Path.Combine(folder, "registry.db"), new FolderBlobs(Path.Combine(folder, "blobs"), bench.Clock), bench.Clock);
             var memory = new ServingMemory(Slots: 8, options.Rank ?? options.Training.Rank, AdapterBytes: 1 << 28, PageBytes: 1 << 26);
-            using var server = RunningServer.Start(bench, name, Precision.Auto, registry, memory, new EngineOptions(), new ServerOptions { Url = "http://127.0.0.1:0" });
+            using var server = RunningServer.Start(bench.Bases, bench.Clock, name, Precision.Auto, registry, memory, new EngineOptions(), new ServerOptions { Url = "http://127.0.0.1:0" });
             await server.Http.StartAsync(cancellation);
             using var revisions = new ServerRevisions(server.Addresses.Single(), Key(registry, KeyKind.Admin), Key(registry, KeyKind.Inference));
             var records = new List<AdaptRecord>();

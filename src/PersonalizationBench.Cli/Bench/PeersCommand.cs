@@ -1,15 +1,14 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using PersonalizationBench.Cli.Load;
+using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Core;
+using PersonalizationBench.Reporting.Benchmarks;
 
 namespace PersonalizationBench.Cli.Bench;
 
 /// <summary><c>pbench bench peers</c>: the training step against PyTorch's, and many users in one bank against one by one.</summary>
 internal static class PeersCommand
 {
-    internal const string StepScript = "train_step.py", AdaptersScript = "train_adapters.py";
-
     private static readonly Option<string?> s_python = new("--python") { Description = "A Python that has PyTorch (default: PBENCH_PYTHON, /usr/bin/python3, python3)" };
     private static readonly Option<int> s_pairs = new("--pairs") { Description = "Interleaved pairs per row", DefaultValueFactory = _ => 7 };
     private static readonly Option<double> s_seconds = new("--seconds") { Description = "Seconds that each half of a pair should take", DefaultValueFactory = _ => 1.5 };
@@ -40,63 +39,32 @@ internal static class PeersCommand
         var threads = parse.GetRequiredValue(s_threads).Where(t => t <= Environment.ProcessorCount).ToList();
         if (threads.Count == 0) throw new PbenchException($"--threads: this machine has {Environment.ProcessorCount} cores");
         var only = parse.GetValue(s_only);
-        if (only is not (null or "training-step" or "many-users")) throw new PbenchException($"--only: expected training-step or many-users, not '{only}'");
+        if (only is not (null or PeerRecord.TrainingStep or PeerRecord.ManyUsers)) throw new PbenchException($"--only: expected {PeerRecord.TrainingStep} or {PeerRecord.ManyUsers}, not '{only}'");
         var python = PeerProcess.FindPython(parse.GetValue(s_python));
 
-        var folder = Directory.CreateTempSubdirectory("pbench-peers-").FullName;
+        using var folder = new ScratchFolder("peers");
+        var options = new PeersOptions(models, threads, pairing, AtLeast(parse, s_users, 1), AtLeast(parse, s_steps, 1), only);
         var records = new List<PeerRecord>();
-        try
+        foreach (var record in new PeersBenchmark(bench.Bases, python, folder.Path).Run(options, cancellation))
         {
-            var grid = from model in models from precision in new[] { Precision.Float32, Precision.BFloat16 } from count in threads select (model, precision, count);
-            if (only != "many-users")
-            {
-                var comparison = new TrainingStepComparison(python, Script(bench, StepScript), folder, pairing);
-                foreach (var (model, precision, count) in grid) Add(comparison.Run(model, precision, count, cancellation));
-            }
-            if (only != "training-step")
-            {
-                // Each pair takes 2 x users x steps of training: three of them say enough.
-                var comparison = new ManyUsersComparison(python, Script(bench, AdaptersScript), folder, pairing with { Pairs = Math.Min(3, pairing.Pairs) });
-                var users = AtLeast(parse, s_users, 1);
-                var (study, heavy) = (AdapterWorkload.OfStudy(bench, users), AdapterWorkload.Heavy(TrainingWorkload.All[0], users));
-                foreach (var (workload, precision, byOperators) in new[]
-                {
-                    (study, Precision.Float32, true), (study, Precision.BFloat16, true), (study, Precision.BFloat16, false),
-                    (heavy, Precision.BFloat16, true), (heavy, Precision.BFloat16, false),
-                })
-                {
-                    foreach (var record in comparison.Run(workload, precision, threads.Max(), AtLeast(parse, s_steps, 1), byOperators, cancellation)) Add(record);
-                }
-            }
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
+            records.Add(record);
+            bench.Output.WriteLine(PeersReport.Line(record));
         }
 
         var results = parse.GetValue(s_output) ?? Path.Combine(bench.ResultsFolder, "peers");
         PeersReport.Write(results, records, Settings(), started);
         foreach (var line in PeersReport.Verdicts(records)) bench.Output.WriteLine(line);
-        bench.Output.WriteLine($"written: {Workbench.Shown(results)}");
+        bench.Output.WriteLine($"written: {ShownPath.Of(results)}");
         return records.All(r => r.Holds()) ? 0 : 1;
-
-        void Add(PeerRecord record)
-        {
-            records.Add(record);
-            bench.Output.WriteLine(FormattableString.Invariant($"{record.Comparison,-14} {record.Model,-3} {record.Precision,-9} {record.Threads} threads  {record.OursMsPerStep,8:F1} ms  {PeersReport.Reference(record)} {record.ReferenceMsPerStep,8:F1} ms  ratio {PeersReport.Ratio(record)}  {PeersReport.Agreement(record)}"));
-        }
 
         JsonObject Settings() => new()
         {
             ["pairs"] = pairing.Pairs,
             ["seconds"] = pairing.SecondsPerTurn,
             ["python"] = python,
-            ["scripts"] = new JsonObject { [StepScript] = Digest.OfFile(Script(bench, StepScript)), [AdaptersScript] = Digest.OfFile(Script(bench, AdaptersScript)) },
+            ["scripts"] = new JsonObject { [TrainingStepComparison.ScriptName] = Digest.OfFile(PeerProcess.Script(TrainingStepComparison.ScriptName)), [ManyUsersComparison.ScriptName] = Digest.OfFile(PeerProcess.Script(ManyUsersComparison.ScriptName)) },
         };
     }
-
-    /// <summary>PyTorch's side of a comparison.</summary>
-    internal static string Script(Workbench bench, string name) => Path.Combine(bench.StudiesFolder, "peers", name);
 
     private static int AtLeast(ParseResult parse, Option<int> option, int least)
     {

@@ -45,7 +45,7 @@ internal static class ListCommand
     private static IEnumerable<(string Name, string Summary)> Studies(string folder)
     {
         if (!Directory.Exists(folder)) yield break;
-        foreach (var path in Directory.GetFiles(folder, "*.yaml").Order(StringComparer.Ordinal)) yield return (Workbench.Shown(path), Hypothesis(path));
+        foreach (var path in Directory.GetFiles(folder, "*.yaml").Order(StringComparer.Ordinal)) yield return (ShownPath.Of(path), Hypothesis(path));
     }
 
     private static string Hypothesis(string path)

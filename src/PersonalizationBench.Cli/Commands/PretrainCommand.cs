@@ -1,7 +1,7 @@
 using System.CommandLine;
-using PersonalizationBench.Cli.Pretraining;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Yaml;
+using PersonalizationBench.Pretraining;
 
 namespace PersonalizationBench.Cli.Commands;
 
@@ -19,7 +19,7 @@ internal static class PretrainCommand
             var rungs = parse.GetValue(only) ?? [];
             if (LadderSpec.IsLadder(StrictYaml.ReadFile(path))) TrainLadder(bench, LadderSpec.Read(path), rungs, cancellation);
             else if (rungs.Length > 0) throw new PbenchException($"--only: {path} is no ladder; it has no rungs");
-            else new PretrainJob(bench, PretrainSpec.Read(path)).Train(cancellation);
+            else new PretrainJob(bench.Pretraining, PretrainSpec.Read(path)).Train(cancellation);
             return Task.FromResult(0);
         });
         return command;
@@ -29,8 +29,8 @@ internal static class PretrainCommand
     {
         foreach (var rung in only.Count == 0 ? ladder.Rungs : [.. only.Select(ladder.Rung)])
         {
-            var job = new PretrainJob(bench, rung);
-            if (job.IsDone()) bench.Output.WriteLine($"{rung.Base}: is there, {Workbench.Shown(job.Folder)}");
+            var job = new PretrainJob(bench.Pretraining, rung);
+            if (job.IsDone()) bench.Output.WriteLine($"{rung.Base}: is there, {ShownPath.Of(job.Folder)}");
             else job.Train(cancellation);
         }
     }

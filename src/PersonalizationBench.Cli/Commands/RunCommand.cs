@@ -1,6 +1,7 @@
 using System.CommandLine;
 using PersonalizationBench.Cli.Output;
 using PersonalizationBench.Cli.Serve;
+using PersonalizationBench.Core;
 using PersonalizationBench.Reporting;
 using PersonalizationBench.Runner.Execution;
 using PersonalizationBench.Runner.Progress;
@@ -83,7 +84,7 @@ internal static class ReportCommand
         foreach (var name in (string[])[ResultStore.RunsFile, ResultStore.ProbesFile, Manifest.FileName, "figures", "report.html"])
         {
             var path = Path.Combine(folder, name);
-            if (Path.Exists(path)) bench.Output.WriteLine(Workbench.Shown(path));
+            if (Path.Exists(path)) bench.Output.WriteLine(ShownPath.Of(path));
         }
     }
 }

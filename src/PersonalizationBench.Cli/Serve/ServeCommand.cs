@@ -1,8 +1,4 @@
 using System.CommandLine;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
@@ -36,7 +32,7 @@ internal static class ServeCommand
         {
             using var opened = registry.Open(parse, bench.Clock);
             using var running = RunningServer.Start(
-                bench, parse.GetRequiredValue(name), parse.GetValue(precision), opened,
+                bench.Bases, bench.Clock, parse.GetRequiredValue(name), parse.GetValue(precision), opened,
                 new ServingMemory(parse.GetValue(slots), parse.GetValue(rank), parse.GetValue(memory) * MiB, parse.GetValue(pages) * MiB),
                 new EngineOptions { MaxSequences = parse.GetValue(sequences) },
                 new ServerOptions { Url = parse.GetRequiredValue(url), RequestsPerSecond = parse.GetValue(rate) });
@@ -47,48 +43,5 @@ internal static class ServeCommand
             return 0;
         });
         return command;
-    }
-}
-
-/// <summary>What the server may take.</summary>
-/// <param name="SlotRank">Largest rank, in all modules, that a slot has room for.</param>
-internal sealed record ServingMemory(int Slots, int SlotRank, long AdapterBytes, long PageBytes);
-
-/// <summary>A base, its engine and the HTTP server over them.</summary>
-internal sealed class RunningServer : IDisposable
-{
-    private RunningServer(ServerParts parts, WebApplication http) => (Parts, Http) = (parts, http);
-
-    public ServerParts Parts { get; }
-
-    public WebApplication Http { get; }
-
-    public ICollection<string> Addresses => Http.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
-
-    /// <summary>The engine runs, HTTP is built and not started. The registry stays the caller's.</summary>
-    public static RunningServer Start(Workbench bench, string name, Precision precision, IRegistry registry, ServingMemory memory, EngineOptions engineOptions, ServerOptions options)
-    {
-        var parts = StartEngine(bench, name, precision, registry, memory, engineOptions);
-        return new RunningServer(parts, Server.Build(parts, options));
-    }
-
-    public static ServerParts StartEngine(Workbench bench, string name, Precision precision, IRegistry registry, ServingMemory memory, EngineOptions engineOptions)
-    {
-        using var loaded = bench.Bases.Load(name, precision, "cpu") as LoadedBase ?? throw new PbenchException($"base '{name}' cannot be served");
-        var pages = (int)Math.Min(int.MaxValue, memory.PageBytes / PagedModel.BytesOfPage(loaded));
-        if (pages < 1) throw new PbenchException($"--kv-memory: {memory.PageBytes} bytes hold not one page of {PagedModel.BytesOfPage(loaded)}");
-        // Whatever type the products will have, a slot has room for it.
-        var slotBytes = new AdapterLayout(loaded.Config, isBFloat16: false).BytesOf(memory.SlotRank);
-        var model = PagedModel.Create(loaded, new PagedOptions(pages, memory.Slots, slotBytes));
-        var adapters = new AdapterCache(new RegistryAdapterSource(registry.Blobs, model.Layout, loaded.Info.Digest), memory.AdapterBytes, bench.Clock);
-        var engine = new ServingEngine(model, loaded.Info.Digest, adapters, engineOptions, bench.Clock);
-        HashSet<int> stops = [loaded.Tokenizer.BeginOfText, loaded.Tokenizer.EndOfText, .. loaded.Info.EndIds];
-        return new ServerParts(loaded.Info, loaded.Config, loaded.Tokenizer, stops, new Lazy<ChatTemplate?>(loaded.ChatTemplate), engine, adapters, registry, bench.Clock);
-    }
-
-    public void Dispose()
-    {
-        ((IDisposable)Http).Dispose();
-        Parts.Engine.Dispose();
     }
 }

@@ -1,7 +1,9 @@
+using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
+using PersonalizationBench.Reporting.Benchmarks;
 
 namespace PersonalizationBench.Cli.Tests.Bench;
 
@@ -48,44 +50,4 @@ public sealed class HuggingFaceTests : IDisposable
         Assert.NotEqual(0, await PbenchApp.RunAsync(["bench", "hugging-face", Path.Combine(bench.BasesFolder, SmallBase.Name), "--python", "/nowhere/python"], bench, CancellationToken.None));
         Assert.Contains("no Python with numpy, torch, transformers, peft, safetensors found (tried /nowhere/python)", _desk.Error, StringComparison.Ordinal);
     }
-
-    [Theory]
-    [InlineData("cuda", 9.0, 1e-4, false)]
-    [InlineData("cuda", 11.0, 1e-4, true)]
-    [InlineData("cpu", 9.0, 1e-4, true)]
-    [InlineData("cuda", 11.0, 1e-2, false)]
-    public void The_exit_status_asks_for_the_same_work_and_on_a_gpu_for_speed(string device, double ratio, double lossDifference, bool holds) =>
-        Assert.Equal(holds, Record(device, ratio, lossDifference).Holds());
-
-    [Fact]
-    public void The_page_says_what_was_compared()
-    {
-        var page = HuggingFaceCommand.Page("small", new HuggingFaceOptions(64, 16, 3, 128, 64, 8), [Record("cuda", 12.5, 1e-5)]);
-        Assert.Contains("`./bench bench hugging-face small --device cuda`", page, StringComparison.Ordinal);
-        Assert.Contains("| train | 64 | 1000 | 80 | 12.50 [12.50, 12.50] | 10 | losses within 1.0e-5 |", page, StringComparison.Ordinal);
-    }
-
-    private static HuggingFaceRecord Record(string device, double ratio, double lossDifference) => new()
-    {
-        Work = "train",
-        Device = device,
-        Base = "small",
-        Parameters = 1000,
-        Precision = "float32",
-        Rank = 8,
-        Adapters = 64,
-        Rows = 4,
-        Tokens = 1000,
-        Pairs = 3,
-        OursTokensPerSecond = 1000,
-        TheirsTokensPerSecond = 80,
-        Ratio = ratio,
-        RatioMin = ratio,
-        RatioMax = ratio,
-        LossDifference = lossDifference,
-        Goal = 10,
-        Libtorch = "2.11",
-        TheirsTorch = "2.11",
-        Theirs = "transformers, peft",
-    };
 }

@@ -1,102 +1,13 @@
-using System.Collections.Concurrent;
-using System.Text.Json;
-using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Tests.Fakes;
-using PersonalizationBench.Core;
-using PersonalizationBench.Models;
-using PersonalizationBench.Models.Checkpoints;
 
 namespace PersonalizationBench.Cli.Tests.Bench;
 
-/// <summary>What llama.cpp is given, and what happens where it is not there. Itself it is not kept, and not needed, here.</summary>
+/// <summary>What is said where llama.cpp is not there, or is something else.</summary>
 public sealed class LlamaCppTests : IDisposable
 {
-    /// <summary>Two query heads of four channels, one key head.</summary>
-    private static readonly DecoderConfig s_config = new(VocabularySize: 300, Dimension: 8, Layers: 2, Heads: 2, KeyValueHeads: 1, HiddenDimension: 12, ContextLength: 16);
-
     private readonly Desk _desk = new();
 
     public void Dispose() => _desk.Dispose();
-
-    [Fact]
-    public void A_file_is_its_header_then_tensors_at_multiples_of_32()
-    {
-        var stream = new MemoryStream();
-        GgufFile.Write(stream, [("a", 7u), ("bc", new[] { "x" })], [new GgufTensor("t", GgufElement.F16, [2, 3], new byte[] { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }), new GgufTensor("u", GgufElement.F32, [1], new byte[] { 9, 9, 9, 9 })]);
-
-        const string Header =
-            "47475546 03000000 0200000000000000 0200000000000000" +
-            "0100000000000000 61 04000000 07000000" +
-            "0200000000000000 6263 09000000 08000000 0100000000000000 0100000000000000 78" +
-            "0100000000000000 74 02000000 0300000000000000 0200000000000000 01000000 0000000000000000" +
-            "0100000000000000 75 01000000 0100000000000000 00000000 2000000000000000";
-        var header = Convert.FromHexString(Header.Replace(" ", "", StringComparison.Ordinal));
-        var data = (header.Length + 31) / 32 * 32;
-        var bytes = stream.ToArray();
-        Assert.Equal(header, bytes[..header.Length]);
-        Assert.All(bytes[header.Length..data], b => Assert.Equal(0, b));
-        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], bytes[data..(data + 12)]);
-        Assert.Equal([9, 9, 9, 9], bytes[(data + 32)..(data + 36)]);
-        Assert.Equal(data + 64, bytes.Length);
-    }
-
-    [Fact]
-    public void Rows_of_queries_and_keys_alone_are_put_in_pairs()
-    {
-        float[] rows = [0, 1, 2, 3, 4, 5, 6, 7];
-        Assert.Equal([0, 2, 1, 3, 4, 6, 5, 7], LlamaGguf.InItsOrder(s_config, "q_proj", rows, columns: 1));
-        Assert.Equal([0, 1, 4, 5, 2, 3, 6, 7], LlamaGguf.InItsOrder(s_config, "k_proj", rows, columns: 2));
-        foreach (var other in new[] { "v_proj", "o_proj", "gate_proj", "embed_tokens" }) Assert.Equal(rows, LlamaGguf.InItsOrder(s_config, other, rows, columns: 1));
-    }
-
-    [Fact]
-    public void A_base_is_read_back()
-    {
-        using var loaded = Loaded(s_config);
-        var path = Path.Combine(_desk.Folder, "base.gguf");
-
-        LlamaGguf.WriteBase(path, loaded, GgufElement.BF16);
-
-        var read = new GgufReader(path);
-        Assert.Equal(("llama", 2u, 2u, 1u, 4u), (read.Metadata["general.architecture"], read.Metadata["llama.block_count"], read.Metadata["llama.attention.head_count"], read.Metadata["llama.attention.head_count_kv"], read.Metadata["llama.rope.dimension_count"]));
-        Assert.Equal(s_config.VocabularySize, ((object[])read.Metadata["tokenizer.ggml.tokens"]).Distinct().Count());
-        Assert.Equal(loaded.Weights.Names.Select(LlamaGguf.NameOf).Order(StringComparer.Ordinal), read.Names.Order(StringComparer.Ordinal));
-        Assert.Equal((GgufElement.F32, GgufElement.BF16), (read.ElementOf("blk.1.ffn_norm.weight"), read.ElementOf("blk.1.ffn_down.weight")));
-        Assert.Equal([12, 8], read.SizesOf("blk.0.ffn_down.weight"));
-        foreach (var weight in loaded.Weights.Export())
-        {
-            var expected = TensorDTypes.ToSingles(weight.DType, weight.Bytes.Span, weight.Name);
-            if (weight.Shape.Length > 1) expected = BFloat16.ToSingles(BFloat16.FromSingles(LlamaGguf.InItsOrder(s_config, weight.Name.Split('.')[^2], expected, s_config.Dimension)));
-            Assert.Equal(expected, read.Read(LlamaGguf.NameOf(weight.Name)));
-        }
-    }
-
-    [Fact]
-    public void An_adapter_is_read_back()
-    {
-        using var loaded = Loaded(s_config);
-        var adapter = ServingWorkload.Make(loaded, rank: 2, "test");
-        var path = Path.Combine(_desk.Folder, "adapter.gguf");
-
-        LlamaGguf.WriteAdapter(path, s_config, adapter, GgufElement.F32);
-
-        var read = new GgufReader(path);
-        Assert.Equal(("adapter", "lora", 4f), (read.Metadata["general.type"], read.Metadata["adapter.type"], read.Metadata["adapter.lora.alpha"]));
-        Assert.Equal(2 * s_config.Layers * s_config.Projections.Count, read.Names.Count);
-        var (query, value) = (adapter.Modules.Single(m => m.Module == "model.layers.1.self_attn.q_proj"), adapter.Modules.Single(m => m.Module == "model.layers.1.self_attn.v_proj"));
-        Assert.Equal([8, 2], read.SizesOf("blk.1.attn_q.weight.lora_a"));
-        Assert.Equal([2, 8], read.SizesOf("blk.1.attn_q.weight.lora_b"));
-        Assert.Equal(query.ASingles(), read.Read("blk.1.attn_q.weight.lora_a"));
-        Assert.Equal(RotaryLayout.HalfToInterleaved(query.BSingles(), heads: 2, headSize: 4, columns: 2), read.Read("blk.1.attn_q.weight.lora_b"));
-        Assert.Equal(value.BSingles(), read.Read("blk.1.attn_v.weight.lora_b"));
-    }
-
-    [Fact]
-    public void Other_architectures_are_refused()
-    {
-        using var loaded = Loaded(s_config with { QueryKeyValueBias = true });
-        Assert.Contains("expected a plain Llama", Assert.Throws<PbenchException>(() => LlamaGguf.WriteBase(Path.Combine(_desk.Folder, "x"), loaded, GgufElement.F16)).Message, StringComparison.Ordinal);
-    }
 
     [Fact]
     public async Task A_server_that_is_not_there_is_said_and_how_to_build_it()
@@ -124,89 +35,5 @@ public sealed class LlamaCppTests : IDisposable
     {
         Assert.NotEqual(0, await _desk.Run("bench", "llama-cpp", "tiny", "--server", "x", option, value));
         Assert.Contains(option, _desk.Error, StringComparison.Ordinal);
-    }
-
-    /// <summary>Asked with an empty list for its base alone, the server applied all 32 adapters at once and answered nothing.</summary>
-    [Fact]
-    public void The_base_alone_is_asked_for_by_an_adapter_of_scale_0()
-    {
-        Assert.Equal("""[{"id":0,"scale":0}]""", JsonSerializer.Serialize(LlamaCompletions.AdaptersOf(-1)));
-        Assert.Equal("""[{"id":7,"scale":1}]""", JsonSerializer.Serialize(LlamaCompletions.AdaptersOf(7)));
-    }
-
-    [Fact]
-    public async Task A_closed_loop_asks_for_as_many_adapters_as_it_is_told()
-    {
-        var loop = new ClosedLoop(Concurrency: 4, Vocabulary: 10, Prompt: 3, Answer: 8, TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(500));
-        foreach (var (distinct, adapters) in new[] { (0, new[] { -1 }), (1, [0]), (3, [0, 1, 2]) })
-        {
-            using var server = new Echo();
-            var (tokensPerSecond, answerTokens) = await loop.RunAsync(server, distinct, "test", CancellationToken.None);
-            Assert.Equal(adapters, server.Asked.Select(a => a.Adapter).Distinct().Order());
-            // First answers of several lengths, then whole ones; half of what is asked for is given. A busy machine may be too late for any.
-            Assert.Equal([2, 4, 6, 8], server.Asked.Select(a => a.Tokens).Distinct().Order());
-            Assert.InRange(answerTokens, 0, 4);
-            Assert.InRange(tokensPerSecond, 0, 2 * server.Asked.Sum(a => a.Tokens));
-        }
-    }
-
-    [Fact]
-    public void The_page_has_a_row_for_each_number_of_adapters()
-    {
-        var records = LlamaCppOptions.Distinct.Select(d => new LlamaCppRecord
-        {
-            Base = "tiny",
-            Parameters = 1,
-            Threads = 2,
-            OursPrecision = "bfloat16",
-            TheirsVersion = "1 (abc)",
-            TheirsVariant = LlamaVariant.All[0].ToString(),
-            Rank = 8,
-            Concurrency = 32,
-            Distinct = d,
-            Prompt = 32,
-            Answer = 64,
-            Rounds = 1,
-            Seconds = 1,
-            OursTokensPerSecond = 20,
-            OursTokensPerSecondMin = 10,
-            OursTokensPerSecondMax = 30,
-            TheirsTokensPerSecond = 10,
-            TheirsTokensPerSecondMin = 5,
-            TheirsTokensPerSecondMax = 15,
-            Ratio = 2,
-            RatioMin = 1,
-            RatioMax = 3,
-            OursOfBase = 1,
-            TheirsOfBase = 0.5,
-            OursAnswerTokens = 64,
-            TheirsAnswerTokens = 63.5,
-        }).ToList();
-
-        var page = LlamaCppCommand.Page("tiny", new LlamaCppResult(records, new LlamaAgreement(16, 512, 510, 0), new LlamaAgreement(16, 512, 500, 15)));
-
-        Assert.Equal(4, page.Split('\n').Count(line => line.Contains("| 20 [10, 30] | 10 [5, 15] | 2.00 [1.00, 3.00] | 1.00 | 0.50 | 64.0 / 63.5 |", StringComparison.Ordinal)));
-        Assert.Contains("99.6 % of 512 tokens", page, StringComparison.Ordinal);
-        Assert.Contains("15 of 16 are not the base's", page, StringComparison.Ordinal);
-        Assert.True(new LlamaAgreement(1, 100, 95, 0).Holds);
-        Assert.False(new LlamaAgreement(1, 100, 94, 0).Holds);
-    }
-
-    private static LoadedBase Loaded(DecoderConfig config) => new(
-        new BaseInfo("tiny", config.ModelType, "digest", config.Parameters, config.ContextLength, config.SmallestDimensions()),
-        DecoderWeights.Initialise(config, seed: 1, Precision.Float32), TrainingWorkload.Tokenizer);
-
-    /// <summary>Half of what is asked for, after a while.</summary>
-    private sealed class Echo() : Completions(new Uri("http://localhost"))
-    {
-        public ConcurrentQueue<(int Adapter, int Tokens)> Asked { get; } = [];
-
-        public override async Task<int> AskAsync(int[] prompt, int adapter, int tokens, CancellationToken cancellation)
-        {
-            Assert.Equal(3, prompt.Length);
-            Asked.Enqueue((adapter, tokens));
-            await Task.Delay(2, cancellation);
-            return tokens / 2;
-        }
     }
 }

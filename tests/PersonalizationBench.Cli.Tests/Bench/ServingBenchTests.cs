@@ -1,6 +1,6 @@
-using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core.Csv;
+using PersonalizationBench.Reporting.Benchmarks;
 
 namespace PersonalizationBench.Cli.Tests.Bench;
 
