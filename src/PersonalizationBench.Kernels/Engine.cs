@@ -16,8 +16,8 @@ public static partial class Engine
     /// <summary>True where the CPU multiplies bfloat16 in hardware; elsewhere it is slower than f32.</summary>
     public static bool FastBFloat16 => s_fastBFloat16.Value;
 
-    /// <summary>For the record of a run: TorchSharp's version and libtorch's.</summary>
-    public static string Description { get; } = $"TorchSharp {typeof(torch).Assembly.GetName().Version!.ToString(3)}, libtorch {torch.__version__}";
+    /// <summary>For the record of a run: TorchSharp's version, libtorch's, and the kernels in use.</summary>
+    public static string Description => $"TorchSharp {typeof(torch).Assembly.GetName().Version!.ToString(3)}, libtorch {torch.__version__}, {KernelLibrary.Description}";
 
     /// <summary>Threads that one operator uses on the CPU.</summary>
     public static int Threads
@@ -63,6 +63,10 @@ public static partial class Engine
     /// ten times as long.
     /// </summary>
     public static void FlushDenormals() => _ = SetFlushDenormal(GlobalContext(), true);
+
+    /// <summary>libtorch's own function for <see cref="Threads"/>: kernels ask it before each piece of work.</summary>
+    internal static nint ThreadCounter() =>
+        NativeLibrary.GetExport(NativeLibrary.Load("libtorch_cpu.so", typeof(Engine).Assembly, null), "_ZN2at15get_num_threadsEv");
 
     private static int PreparedThreads() =>
         int.TryParse(Environment.GetEnvironmentVariable("PBENCH_THREADS"), NumberStyles.None, CultureInfo.InvariantCulture, out var threads) && threads > 0

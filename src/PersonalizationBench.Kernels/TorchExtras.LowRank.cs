@@ -16,6 +16,12 @@ public static partial class TorchExtras
     /// <returns>[N, out]</returns>
     public static Tensor LowRankAdd(Tensor y, Tensor x, Tensor a, Tensor b, double scaling)
     {
+        if (x.dim() != 2 || y.dim() != 2 || a.dim() != 3 || b.dim() != 3 || x.size(0) != y.size(0) || a.size(0) != b.size(0) || a.size(0) == 0 ||
+            x.size(0) % a.size(0) != 0 || a.size(2) != x.size(1) || b.size(1) != y.size(1) || b.size(2) != a.size(1))
+        {
+            throw new ArgumentException(
+                $"LowRankAdd: y [N, out], x [N, in], A [G, r, in] and B [G, out, r] with G dividing N, not {Shape(y)}, {Shape(x)}, {Shape(a)} and {Shape(b)}");
+        }
         using DisposeScope scope = NewDisposeScope();
         Tensor low = x.reshape(a.size(0), -1, a.size(2)).bmm(a.transpose(1, 2)).mul(scaling);
         return scope.MoveToOuter(y.add(low.bmm(b.transpose(1, 2)).view(y.shape)));

@@ -20,10 +20,25 @@ public static partial class TorchExtras
             throw new ArgumentException($"{count} weights beside {copies?.Count ?? count} copies, {gradients.Count} gradients, {means.Count} means and {variances.Count} variances");
         if (count == 0)
             return;
+        for (int i = 0; i < count; i++) CheckParameter(masters[i], copies?[i], gradients[i], means[i], variances[i]);
         using IDisposable _ = no_grad();
         for (int i = 0; i < count; i++)
             if (gradients[i] is { } gradient)
                 Step(masters[i], copies?[i], gradient, means[i], variances[i], step);
+    }
+
+    private static void CheckParameter(Tensor master, Tensor? copy, Tensor? gradient, Tensor mean, Tensor variance)
+    {
+        if (gradient is null) return;
+        if (gradient.dtype is not (ScalarType.Float32 or ScalarType.BFloat16)) throw new ArgumentException($"AdamW: a gradient must be float or bfloat16, not {gradient.dtype}");
+        long[] shape = gradient.shape;
+        foreach (Tensor tensor in (ReadOnlySpan<Tensor>)[master, mean, variance])
+        {
+            if (tensor.dtype != ScalarType.Float32 || !tensor.is_contiguous()) throw new ArgumentException("AdamW: weights and moments must be contiguous floats");
+            if (!tensor.shape.SequenceEqual(shape)) throw new ArgumentException($"AdamW: a weight or moment of {Shape(tensor)} beside a gradient of {Shape(gradient)}");
+        }
+        if (copy is not null && (copy.dtype != ScalarType.BFloat16 || !copy.is_contiguous() || !copy.shape.SequenceEqual(shape)))
+            throw new ArgumentException($"AdamW: a copy must be a contiguous bfloat16 of its weight's shape, not {copy.dtype} {Shape(copy)}");
     }
 
     /// <summary>The Euclidean norm of many tensors together; null entries count nothing.</summary>

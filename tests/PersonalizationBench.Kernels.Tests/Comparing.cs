@@ -33,4 +33,22 @@ internal static class Comparing
             TorchExtras.UseFused = true;
         }
     }
+
+    /// <summary>Once at each level of kernels that this machine has, the operators among them.</summary>
+    public static void AtEachLevel(Action action)
+    {
+        var before = KernelLibrary.Level;
+        try
+        {
+            foreach (var level in KernelLibrary.Available)
+            {
+                KernelLibrary.Level = level;
+                action();
+            }
+        }
+        finally
+        {
+            KernelLibrary.Level = before;
+        }
+    }
 }

@@ -13,8 +13,11 @@ public class FusedTests
     // bf16 has 8 bits: a result differs from the exact one by half a unit in its last place, 2^-9 of itself, and inputs round too.
     private static double Tolerance(ScalarType type) => type == ScalarType.BFloat16 ? 2e-2 : 1e-5;
 
-    /// <summary>Runs a function fused in a type and composed in f32 on the same inputs, and compares what it gives and its gradients.</summary>
-    private static void Compare(ScalarType type, Func<Tensor[], Tensor> function, params Tensor[] inputs)
+    /// <summary>Runs a function fused in a type, at each level of kernels, and composed in f32 on the same inputs, and compares what it gives and
+    /// its gradients.</summary>
+    private static void Compare(ScalarType type, Func<Tensor[], Tensor> function, params Tensor[] inputs) => AtEachLevel(() => CompareHere(type, function, inputs));
+
+    private static void CompareHere(ScalarType type, Func<Tensor[], Tensor> function, Tensor[] inputs)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor[] fused = [.. inputs.Select(input => input.to(type, copy: true).requires_grad_())];

@@ -1,76 +1,72 @@
 #!/bin/bash
-# Builds libpbtorch.so against this machine's libtorch.   Usage: build.sh OUTPUT_DIRECTORY
-# LIBTORCH=/path/to/torch (the folder with lib/ and include/) picks another libtorch, such as a Python PyTorch's.
-# Does nothing when the library is newer than its sources and was built for this very libtorch.
-# The linker wants its commas: -Wl,-z,now is one word.
-# shellcheck disable=SC2054
+# Builds libpbkernels.so, the CPU kernels.   Usage: build.sh OUTPUT_FILE
+# Every source is compiled once for each level of the instruction set, and the program takes the best that the processor has; so the
+# library runs on any x86-64, whatever the machine that built it. CXX picks the compiler.
+# Without a compiler, or on another processor, it says so in one line and builds nothing: everything runs by libtorch's operators.
+# Does nothing when the library is newer than its sources and was built by the same compiler with the same flags.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-output=${1:?usage: build.sh OUTPUT_DIRECTORY}
-library=$output/libpbtorch.so
-stamp=$output/libpbtorch.stamp
-advice="apt-get install -y --no-install-recommends g++ libtorch-dev"
+library=${1:?usage: build.sh OUTPUT_FILE}
+stamp=$library.stamp
+cxx=${CXX:-g++}
 
-fail() {
-  echo "build.sh: error: $1. On Debian and Ubuntu: $advice   (or LIBTORCH=/path/to/site-packages/torch)" >&2
-  exit 1
+none() {
+  rm -f "$library" "$stamp"
+  echo "build.sh: $1: everything runs by libtorch's operators, more slowly"
+  exit 0
 }
 
-cxx=${CXX:-g++}
-command -v "$cxx" >/dev/null || fail "no C++ compiler ($cxx)"
+command -v "$cxx" > /dev/null || none "no C++ compiler ($cxx)"
+[ "$(uname -sm)" = "Linux x86_64" ] || none "no kernels for $(uname -sm)"
 
-flags=(-std=c++17 -O3 -fno-math-errno -fno-trapping-math -fPIC -fopenmp -fvisibility=hidden -Wall -Wno-unknown-pragmas)
-[ "$(uname -m)" != x86_64 ] || flags+=(-mprefer-vector-width=512)
-links=(-shared -Wl,-z,now -Wl,--no-as-needed)   # -z now: a symbol that is missing is an error at load, not a crash later
-if [ -n "${LIBTORCH:-}" ]; then
-  root=$LIBTORCH
-  [ -e "$root/lib/libtorch_cpu.so" ] || fail "LIBTORCH=$root has no lib/libtorch_cpu.so"
-  cpu=$root/lib/libtorch_cpu.so
-  flags+=(-isystem "$root/include" -isystem "$root/include/torch/csrc/api/include")
-  links+=(-L"$root/lib" -Wl,-rpath,"$root/lib")
-  # Wheels before 2.7 keep the old ABI of std::string: the library's own symbols say which.
-  grep -qa '_ZN3c106detail14torchCheckFail[A-Za-z0-9_]*St7__cxx11' "$root/lib/libc10.so" || flags+=(-D_GLIBCXX_USE_CXX11_ABI=0)
-  # A wheel brings its own OpenMP; a second one beside it would fight it for the cores.
-  for openmp in "$root"/lib/libgomp*.so* "$root"/../torch.libs/libgomp*.so*; do
-    [ ! -e "$openmp" ] || links+=("$openmp" -Wl,-rpath,"$(dirname "$openmp")")
-  done
-  if [ -e "$root/lib/libtorch_cuda.so" ]; then
-    links+=(-ltorch_cuda -lc10_cuda)
-    for cuda in "${CUDA_HOME:-/usr/local/cuda}/include" "$root"/../nvidia/cuda_runtime/include "$root"/../nvidia/cu*/include; do
-      if [ -e "$cuda/cuda_runtime_api.h" ]; then
-        flags+=(-DPB_CUDA -I"$cuda")
-        break
-      fi
-    done
-  fi
-else
-  cpu=$("$cxx" -print-file-name=libtorch_cpu.so)   # the bare name again when there is none
-  if [ ! -e "$cpu" ] || [ ! -e /usr/include/ATen/ATen.h ]; then fail "libtorch is not installed"; fi
-  flags+=(-I/usr/include/torch/csrc/api/include)
-fi
-links+=(-ltorch -ltorch_cpu -lc10)
+sources=(level layers)
+flags=(-std=c++17 -O3 -fno-math-errno -fno-trapping-math -fPIC -fopenmp -fvisibility=hidden -mprefer-vector-width=512 -Wall -Wextra)
+levels=(avx2 avx512 avx512bf16 amx)
+declare -A features
+features[avx2]="-mavx2 -mfma -mbmi -mbmi2"
+features[avx512]="${features[avx2]} -mavx512f -mavx512bw -mavx512vl -mavx512dq"
+features[avx512bf16]="${features[avx512]} -mavx512bf16"
+features[amx]="${features[avx512bf16]} -mamx-tile -mamx-bf16"
 
-# The stamp names compiler, flags and libtorch's own file, so another libtorch, or a newer one in its place, is noticed.
-identity="$("$cxx" -dumpfullversion) ${flags[*]} $(realpath "$cpu") $(stat -Lc '%s %Y' "$cpu")"
-if [ -e "$library" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$identity" ] &&
+identity="$("$cxx" -dumpfullversion 2> /dev/null || "$cxx" -dumpversion) $cxx ${sources[*]} ${flags[*]} ${features[*]}"
+if [ -e "$library" ] && [ "$(cat "$stamp" 2> /dev/null)" = "$identity" ] &&
    [ -z "$(find "$here" -newer "$library" \( -name '*.cpp' -o -name '*.h' -o -name '*.sh' \) -print -quit)" ]; then
   exit 0
 fi
 
-mkdir -p "$output"
-work=$(mktemp -d "$output/.build.XXXXXX")
+mkdir -p "$(dirname "$library")"
+work=$(mktemp -d "$library.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-# libtorch's headers take longer to compile than the code: two units, each reading them once, for two cores.
-unit() {
-  local name=$1; shift
-  printf '#include "%s"\n' "${@/#/$here/}" > "$work/$name.cpp"
-  "$cxx" "${flags[@]}" -c "$work/$name.cpp" -o "$work/$name.o"
+
+# All sources of a level as one unit. What the linker would share between levels (the standard library's templates) becomes the level's
+# own: an AVX2 processor must not end in a copy compiled for AVX-512.
+level() {
+  local name=$1 options
+  read -ra options <<< "${features[$name]}"
+  printf '#include "%s.cpp"\n' "${sources[@]/#/$here/}" > "$work/$name.cpp"
+  "$cxx" "${flags[@]}" "${options[@]}" -DPB_LEVEL="$name" -c "$work/$name.cpp" -o "$work/$name.whole"
+  ld -r --force-group-allocation "$work/$name.whole" -o "$work/$name.o"
+  objcopy --wildcard --keep-global-symbol="pb_${name}_*" "$work/$name.o"
 }
-unit kernels adamw.cpp attention.cpp layers.cpp llama.cpp llama_adapters.cpp llama_weights.cpp loss.cpp state_space.cpp serving.cpp serving_tiles.cpp serving_lanes.cpp cuda.cpp &
-unit calls bridge.cpp autograd.cpp state_space_autograd.cpp
-wait $!
-[[ "${links[*]}" = *libgomp* ]] || links+=(-fopenmp)
-"$cxx" "$work"/*.o "${links[@]}" -o "$work/libpbtorch.so"
-mv "$work/libpbtorch.so" "$library"   # whole or not at all
+
+# An older compiler may not know the newest level.
+known=()
+for name in "${levels[@]}"; do
+  read -ra options <<< "${features[$name]}"
+  if "$cxx" "${options[@]}" -x c++ -c /dev/null -o /dev/null 2> /dev/null; then known+=("$name"); else echo "build.sh: $cxx does not know $name"; fi
+done
+
+failed=0
+for name in "${known[@]}"; do
+  while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || failed=1; done
+  level "$name" &
+done
+for job in $(jobs -p); do wait "$job" || failed=1; done
+[ $failed = 0 ] || { echo "build.sh: error: the kernels did not compile" >&2; exit 1; }
+
+"$cxx" -O2 -fPIC -fvisibility=hidden -c "$here/baseline.cpp" -o "$work/baseline.o"
+# -z defs: a symbol that is missing is an error now, not a crash later. libgomp is libtorch's own where that is loaded before.
+"$cxx" -shared -fopenmp -Wl,-z,now -Wl,-z,defs "$work"/*.o -o "$work/library.so"
+mv "$work/library.so" "$library"   # whole or not at all
 printf '%s' "$identity" > "$stamp"
-echo "build.sh: built $library for $cpu"
+echo "build.sh: built $library for ${known[*]}"

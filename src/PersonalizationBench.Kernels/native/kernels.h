@@ -1,31 +1,18 @@
-// Shared by the fused kernels: bfloat16 as bits, an exp that vectorises, and rows spread over threads.
+// Shared by the kernels: bfloat16 as bits, an exp that vectorises, and vectors as wide as the level's registers. Every source is compiled
+// once for each level of the instruction set (build.sh), and C# takes the functions of one level: no processor sees another's code.
 #pragma once
-
-#include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 
-#include "bridge.h"
+#include "calls.h"
+#include "view.h"
 
-// One body, compiled for each level of the instruction set and chosen when the library is loaded:
-// a build may run on another machine than the one that made it.
-// The levels are named by their features: "skylake-avx512" would mean that very processor and no later one.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
-#define PB_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#elif defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define PB_CLONES __attribute__((target_clones("avx512bw", "avx2", "default")))
-#else
-#define PB_CLONES
-#endif
 #define PB_INLINE static inline __attribute__((always_inline))
 
 namespace pb {
-
-using bf16 = uint16_t;  // the upper half of a float
 
 PB_INLINE float widen(float value) { return value; }
 
@@ -65,14 +52,20 @@ PB_INLINE float fast_exp(float x) {
   return p * scale;
 }
 
-// Sixteen numbers at a time by hand: a compiler that must respect NaNs does not vectorise the plain loop.
-using Lanes = float __attribute__((vector_size(64)));
+// A register's worth of numbers at a time by hand: a compiler that must respect NaNs does not vectorise the plain loop. A wider vector
+// than the level's registers would live on the stack.
+#ifdef __AVX512F__
+constexpr int kLanes = 16;
+#else
+constexpr int kLanes = 8;
+#endif
+using Lanes = float __attribute__((vector_size(4 * kLanes)));
 
 PB_INLINE void load(const float* from, Lanes* to) { std::memcpy(to, from, sizeof *to); }
 
 PB_INLINE void load(const bf16* from, Lanes* to) {
-  using Half = uint16_t __attribute__((vector_size(32)));
-  using Whole = uint32_t __attribute__((vector_size(64)));
+  using Half = uint16_t __attribute__((vector_size(2 * kLanes)));
+  using Whole = uint32_t __attribute__((vector_size(4 * kLanes)));
   Half half;
   std::memcpy(&half, from, sizeof half);
   Whole whole = __builtin_convertvector(half, Whole) << 16;
@@ -82,60 +75,20 @@ PB_INLINE void load(const bf16* from, Lanes* to) {
 template <class T>
 PB_INLINE float largest(const T* x, int64_t n) {
   float top = widen(x[0]);
-  int64_t whole = n / 16 * 16;
+  int64_t whole = n / kLanes * kLanes;
   if (whole) {
     Lanes lanes, next;
     load(x, &lanes);
-    for (int64_t i = 16; i < whole; i += 16) {
+    for (int64_t i = kLanes; i < whole; i += kLanes) {
       load(x + i, &next);
       lanes = next > lanes ? next : lanes;
     }
-    for (int l = 0; l < 16; l++) top = std::max(top, lanes[l]);
+    for (int l = 0; l < kLanes; l++) top = std::max(top, lanes[l]);
   }
   for (int64_t i = whole; i < n; i++) top = std::max(top, widen(x[i]));
   return top;
 }
 
 PB_INLINE float sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
-
-template <class T>
-T* data(const at::Tensor& tensor) {
-  return static_cast<T*>(tensor.data_ptr());
-}
-
-inline bool is_bf16(const at::Tensor& tensor) { return tensor.scalar_type() == at::kBFloat16; }
-
-inline void check_kind(const at::Tensor& tensor, const char* name) {
-  TORCH_CHECK(tensor.device().is_cpu(), name, " must be on the CPU, not on ", tensor.device());
-  TORCH_CHECK(
-      tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16, name, " must be float or bfloat16, not ",
-      tensor.scalar_type());
-}
-
-// Calls body<T> with the element type of a tensor.
-template <class F>
-void by_type(const at::Tensor& tensor, F&& body) {
-  if (is_bf16(tensor)) {
-    body(bf16{});
-  } else {
-    body(float{});
-  }
-}
-
-// loss.cpp
-void losses_of(
-    const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& weights, const at::Tensor& losses, const at::Tensor& gradient);
-at::Tensor weighted_sum(const at::Tensor& losses, const at::Tensor& weights);
-
-// layers.cpp
-at::Tensor norm_forward(const at::Tensor& x, const at::Tensor& w, double epsilon, float* inverses);
-// dx, and parts of dw [shares, n] that add up to it
-std::pair<at::Tensor, at::Tensor> norm_backward(const at::Tensor& x, const at::Tensor& w, const at::Tensor& g, const at::Tensor& inverses);
-at::Tensor rotate(const at::Tensor& input, const at::Tensor& cosine, const at::Tensor& sine, float sign);
-void swiglu_rows(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& y);
-void swiglu_rows_back(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& g, const at::Tensor& dgate, const at::Tensor& dup);
-
-// Rows for one task: enough work to be worth a thread.
-inline int64_t grain(int64_t row_elements) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, row_elements)); }
 
 }  // namespace pb

@@ -1,0 +1,27 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonalizationBench.Kernels;
+
+public static partial class TorchExtras
+{
+    /// <summary>Softmax cross-entropy with a weight for each token. Divide the weights by their sum for a mean: the backward pass is then free.</summary>
+    /// <param name="logits">[N, V], f32 or bf16</param>
+    /// <param name="targets">[N], int64; a negative one is left out</param>
+    /// <param name="weights">[N], f32, or null for ones</param>
+    /// <param name="overwrite">lets the gradient be written over the logits, which then hold no logits any more</param>
+    /// <returns>sum of weight times loss, a scalar that backward goes from; the loss of each token, [N] f32, without a gradient</returns>
+    public static (Tensor Total, Tensor Losses) CrossEntropy(Tensor logits, Tensor targets, Tensor? weights = null, bool overwrite = false)
+    {
+        if (logits.dim() != 2 || targets.dim() != 1 || targets.size(0) != logits.size(0))
+            throw new ArgumentException($"CrossEntropy: logits [N, V] and targets [N], not {Shape(logits)} and {Shape(targets)}");
+        if (targets.dtype != ScalarType.Int64 || targets.device_type != logits.device_type)
+            throw new ArgumentException($"CrossEntropy: targets must be int64 where the logits are, not {targets.dtype} on {targets.device}");
+        if (weights is not null && (weights.dtype != ScalarType.Float32 || weights.dim() != 1 || weights.size(0) != targets.size(0)))
+            throw new ArgumentException($"CrossEntropy: weights must be float, one per target, not {weights.dtype} {Shape(weights)}");
+        using DisposeScope scope = NewDisposeScope();
+        Tensor each = nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets.where(targets >= 0, full_like(targets, -100)), reduction: nn.Reduction.None);
+        Tensor sum = (weights is null ? each : each.mul(weights)).sum();
+        return scope.MoveToOuter(sum, each.detach());
+    }
+}
