@@ -38,6 +38,17 @@ public sealed class AdapterBank : IDisposable
         for (var slot = 0; slot < slots; slot++) Initialise(slot, 0);
     }
 
+    private static long s_banks;
+
+    /// <summary>Of this bank among all of the process.</summary>
+    internal long Identity { get; } = Interlocked.Increment(ref s_banks);
+
+    /// <summary>Another one whenever a slot has changed.</summary>
+    internal long Version { get; private set; }
+
+    /// <summary>Says that a slot was written to.</summary>
+    internal void Changed() => Version++;
+
     public DecoderConfig Config { get; }
 
     public int Slots { get; }
@@ -57,6 +68,7 @@ public sealed class AdapterBank : IDisposable
     public void Initialise(int slot, long seed)
     {
         RequireSlot(slot);
+        Changed();
         using var off = no_grad();
         foreach (var site in _sites)
         {
@@ -115,6 +127,7 @@ public sealed class AdapterBank : IDisposable
             throw new PbenchException($"{source}: module '{stranger.Origin}' is not adapted here");
         if (projections.FirstOrDefault(p => p.Rank > Options.Rank) is { } high)
             throw new PbenchException($"{source}: module '{high.Origin}': expected a rank of at most {Options.Rank}, found {high.Rank}");
+        Changed();
 
         using var off = no_grad();
         foreach (var site in _sites)
@@ -135,6 +148,7 @@ public sealed class AdapterBank : IDisposable
     {
         RequireSlot(slot);
         source.RequireSlot(sourceSlot);
+        Changed();
         using var off = no_grad();
         for (var i = 0; i < _sites.Count; i++)
         {
@@ -184,6 +198,7 @@ public sealed class AdapterBank : IDisposable
     private void AddProduct(int slot, DecoderWeights weights, double scaling)
     {
         RequireSlot(slot);
+        weights.Changed();
         using var off = no_grad();
         foreach (var site in _sites)
         {

@@ -53,6 +53,7 @@ internal sealed class AdapterGroup : IDisposable
     /// <summary>Copies what was learned into the slots; no other slot is touched.</summary>
     public void WriteBack(AdapterBank bank)
     {
+        bank.Changed();
         using var off = no_grad();
         for (var i = 0; i < Learners.Count; i++)
         {

@@ -9,6 +9,7 @@ public sealed class LoadedBase : IBaseModel
     private readonly RotaryTable _rotary;
     private DecoderWeights _inUse;
     private AdapterBank? _adapters;
+    private PagedAnswering? _paged;
 
     /// <summary>Takes ownership of <paramref name="weights"/>. Precision and device are filled into the information.</summary>
     /// <exception cref="NotEnoughMemoryException">The context is longer than there is memory for its angles.</exception>
@@ -31,6 +32,9 @@ public sealed class LoadedBase : IBaseModel
 
     /// <summary>The base's own weights, whatever is swapped in.</summary>
     public DecoderWeights Weights { get; }
+
+    /// <summary>Answers by the steps of a server where this base has a kernel for them; false is for comparing.</summary>
+    public bool AnswersInPages { get; set; } = true;
 
     /// <summary>What several prompts of a call begin with, such as a user's history, is read once; false is for comparing.</summary>
     public bool SharesPrefixes { get; set; } = true;
@@ -56,13 +60,31 @@ public sealed class LoadedBase : IBaseModel
     }
 
     public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) =>
-        GreedyGenerator.Generate(new InferenceModel(_inUse, _rotary, _adapters, SharesPrefixes), requests, meter, cancellation);
+        GreedyGenerator.Generate(Model(requests.Select(r => (long)r.Tokens.Length + r.MaxNewTokens)), requests, meter, cancellation);
 
     public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) =>
-        Scorer.Score(new InferenceModel(_inUse, _rotary, _adapters, SharesPrefixes), requests, meter, cancellation);
+        Scorer.Score(Model(requests.Select(r => (long)r.Prompt.Length + r.Continuation.Length)), requests, meter, cancellation);
+
+    /// <param name="lengths">What the sequences may come to.</param>
+    private InferenceModel Model(IEnumerable<long> lengths)
+    {
+        var isPaged = AnswersInPages && ReferenceEquals(_inUse, Weights) && !Weights.IsTraining && PagedAnswering.Suits(this);
+        if (isPaged)
+        {
+            var longest = (int)Math.Min(Config.ContextLength, lengths.DefaultIfEmpty(1).Max());
+            if (_paged is null || _paged.WeightsVersion != Weights.Version || longest > _paged.LongestSequence)
+            {
+                _paged?.Dispose();
+                _paged = null;
+                _paged = PagedAnswering.Create(this, longest);
+            }
+        }
+        return new InferenceModel(_inUse, _rotary, _adapters, SharesPrefixes, isPaged ? _paged : null);
+    }
 
     public void Dispose()
     {
+        _paged?.Dispose();
         _rotary.Dispose();
         Weights.Dispose();
     }

@@ -23,6 +23,15 @@ public sealed class DecoderWeights : IDisposable
 
     public string Device { get; }
 
+    /// <summary>Another one whenever the weights have changed.</summary>
+    internal long Version { get; private set; }
+
+    /// <summary>They change at any moment: nothing is to be made of them that stays.</summary>
+    internal bool IsTraining { get; set; }
+
+    /// <summary>Says that the weights are others now.</summary>
+    internal void Changed() => Version++;
+
     /// <summary>Type of the products.</summary>
     public ScalarType ComputeType { get; }
 

@@ -6,7 +6,8 @@ namespace PersonalizationBench.Models;
 
 /// <summary>What answering runs on: weights, rotary angles and, where rows have slots, a bank.</summary>
 /// <param name="SharesPrefixes">What several sequences begin with is read once.</param>
-internal sealed record InferenceModel(DecoderWeights Weights, RotaryTable Rotary, AdapterBank? Adapters, bool SharesPrefixes)
+/// <param name="Paged">What answers instead of operators, where the base has it.</param>
+internal sealed record InferenceModel(DecoderWeights Weights, RotaryTable Rotary, AdapterBank? Adapters, bool SharesPrefixes, PagedAnswering? Paged)
 {
     public DecoderConfig Config => Weights.Config;
 
@@ -25,6 +26,7 @@ internal static class GreedyGenerator
     public static IReadOnlyList<Generation> Generate(InferenceModel model, IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation)
     {
         for (var i = 0; i < requests.Count; i++) Check(model.Config, requests[i], i);
+        if (model.Paged is { } paged) return paged.Generate(model, requests, meter, cancellation);
         var results = new Generation[requests.Count];
         var sequences = requests.Select(r => new ReadSequence(r.Tokens, r.Slot, r.Tokens.Length - 1)).ToList();
         foreach (var groups in PromptReading.Batches(model, sequences, i => Math.Min(model.Config.ContextLength, requests[i].Tokens.Length + requests[i].MaxNewTokens), isCached: true))

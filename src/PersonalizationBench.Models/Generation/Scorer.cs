@@ -16,6 +16,13 @@ internal static class Scorer
         var rows = Rows(model.Config, requests);
         var results = new double[requests.Count];
         var sequences = rows.ConvertAll(r => new ReadSequence(r.Read, r.Slot, Math.Min(requests[r.Requests[0]].Prompt.Length, r.Read.Length) - 1));
+        if (model.Paged is { } paged)
+        {
+            var targets = rows.ConvertAll(r => r.Requests.SelectMany(i => requests[i].Continuation).ToArray());
+            var scores = paged.Score(model, sequences, targets, meter, cancellation);
+            for (var row = 0; row < rows.Count; row++) Add(model, rows[row], requests, scores[row], results, meter);
+            return results;
+        }
         foreach (var groups in PromptReading.Batches(model, sequences, i => rows[i].Read.Length, isCached: false))
         {
             cancellation.ThrowIfCancellationRequested();
@@ -76,13 +83,9 @@ internal static class Scorer
         var at = 0;
         foreach (var row in batch)
         {
-            foreach (var r in row.Requests)
-            {
-                for (var i = 0; i < requests[r].Continuation.Length; i++) results[r] -= losses[at++];
-            }
-            var first = requests[row.Requests[0]];
-            meter.AddPromptTokens(first.Prompt.Length);
-            meter.AddFlops(FlopCount.Sequence(config, row.Read.Length) + first.Continuation.Length * FlopCount.Head(config) + (row.Slot < 0 ? 0 : model.FlopsPerAdaptedToken * row.Read.Length));
+            var count = row.Requests.Sum(r => requests[r].Continuation.Length);
+            Add(model, row, requests, [.. losses.Skip(at).Take(count).Select(loss => -(double)loss)], results, meter);
+            at += count;
             meter.ObserveFirstToken(meter.Clock.GetElapsedTime(started));
         }
 
@@ -92,6 +95,19 @@ internal static class Scorer
             var selected = read.Hidden.index_select(0, tensor(places.ToArray()).to(device));
             return DecoderOps.TokenLosses(DecoderNetwork.Head(weights.Compute, selected), tensor(targets.ToArray()).to(device)).cpu().data<float>().ToArray();
         }
+    }
+
+    /// <param name="likelihoods">Of every continuation's tokens, one request after another.</param>
+    private static void Add(InferenceModel model, ScoredRow row, IReadOnlyList<ScoreRequest> requests, double[] likelihoods, double[] results, CostMeter meter)
+    {
+        var at = 0;
+        foreach (var r in row.Requests)
+        {
+            for (var i = 0; i < requests[r].Continuation.Length; i++) results[r] += likelihoods[at++];
+        }
+        var first = requests[row.Requests[0]];
+        meter.AddPromptTokens(first.Prompt.Length);
+        meter.AddFlops(FlopCount.Sequence(model.Config, row.Read.Length) + first.Continuation.Length * FlopCount.Head(model.Config) + (row.Slot < 0 ? 0 : model.FlopsPerAdaptedToken * row.Read.Length));
     }
 
     private static int[] Sequence(DecoderConfig config, ScoreRequest request, int index)

@@ -20,25 +20,23 @@ public sealed unsafe class PagedModel : IDisposable
     public const int PageTokens = ServingLlama.PageTokens;
 
     private readonly ServingLlama _model;
-    private readonly int[] _ranks;
-    private readonly float[] _scales;
-    private readonly long[] _places;
-    private readonly long _slotBytes;
+    private int[] _ranks = [];
+    private float[] _scales = [];
+    private long[] _places = [];
+    private long _slotBytes;
     private void* _slots;
 
     private PagedModel(ServingLlama model, AdapterLayout layout, DecoderConfig config, PagedOptions options)
     {
         (_model, Layout, Config, Options) = (model, layout, config, options);
-        (_ranks, _scales, _places) = (new int[options.Slots * layout.Sites.Count], new float[options.Slots * layout.Sites.Count], new long[2 * options.Slots * layout.Sites.Count]);
-        _slotBytes = (options.SlotBytes + 63) / 64 * 64;
-        _slots = options.Slots == 0 ? null : SlotMemory.Allocate(options.Slots * _slotBytes);
+        Reserve(options.Slots, options.SlotBytes);
     }
 
     public AdapterLayout Layout { get; }
 
     public DecoderConfig Config { get; }
 
-    public PagedOptions Options { get; }
+    public PagedOptions Options { get; private set; }
 
     /// <summary>Bytes that a page takes.</summary>
     public static long BytesOfPage(LoadedBase loaded) => PageTokens * KvCache.BytesPerToken(loaded.Config, loaded.Weights.ComputeType);
@@ -60,6 +58,18 @@ public sealed unsafe class PagedModel : IDisposable
             if (ServingLlama.TryCreate(shape, tensors, options.Pages, isBFloat16, layout.Sites) is { } model) return new PagedModel(model, layout, config, options);
         }
         throw new PbenchException($"base '{loaded.Info.Name}': there is no way to serve it here");
+    }
+
+    /// <summary>Room for other adapters than before: all slots are the base again.</summary>
+    public void Reserve(int slots, long slotBytes)
+    {
+        var sites = slots * Layout.Sites.Count;
+        (_ranks, _scales, _places) = (new int[sites], new float[sites], new long[2 * sites]);
+        _slotBytes = (slotBytes + 63) / 64 * 64;
+        SlotMemory.Free(_slots);
+        _slots = null;
+        _slots = slots == 0 ? null : SlotMemory.Allocate(slots * _slotBytes);
+        Options = Options with { Slots = slots, SlotBytes = slotBytes };
     }
 
     /// <summary>Makes a slot this adapter: one copy.</summary>

@@ -16,6 +16,7 @@ internal sealed class WholeModel : IDisposable
     public WholeModel(DecoderWeights weights, bool byOperators = false)
     {
         _weights = weights;
+        weights.IsTraining = true;
         Tensors = [.. weights.Masters.Stored.Zip(weights.Compute.Stored, (master, copy) => TrainedTensor.Start(master.Name, master.Tensor, copy.Tensor, decays: master.Tensor.dim() > 1 && !WeightNames.NeverDecays(master.Name)))];
         _packed = byOperators ? null : weights.TryPack();
         if (_packed is null)
@@ -47,6 +48,8 @@ internal sealed class WholeModel : IDisposable
     public void Dispose()
     {
         _packed?.Dispose();
+        _weights.IsTraining = false;
+        _weights.Changed();
         Require(false);
         foreach (var tensor in Tensors) tensor.DisposeMoments();
     }

@@ -1,4 +1,4 @@
-namespace PersonalizationBench.Serving;
+namespace PersonalizationBench.Models;
 
 /// <summary>Which adapter is in which slot, and who uses it: what nobody uses gives way, the longest unused first. Not thread-safe.</summary>
 public sealed class SlotTable

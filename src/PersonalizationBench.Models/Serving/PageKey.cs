@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace PersonalizationBench.Serving;
+namespace PersonalizationBench.Models;
 
 /// <summary>What decides the keys and values of a page: base, adapter, and every token up to the page's last. SHA-256, chained page by page.</summary>
 public readonly record struct PageKey(UInt128 High, UInt128 Low)

@@ -1,6 +1,4 @@
-using PersonalizationBench.Models;
-
-namespace PersonalizationBench.Serving;
+namespace PersonalizationBench.Models;
 
 /// <summary>
 /// The pages of keys and values. A sequence gets, when it is admitted, all the pages it can ever need, so that nothing runs out of
@@ -34,11 +32,11 @@ public sealed class PagePool
 
     /// <summary>Pages for a sequence of at most <paramref name="longest"/> tokens; null where there are not so many.</summary>
     /// <param name="start">Of the sequence's base and adapter.</param>
-    public PageLease? TryLease(PageKey start, ReadOnlySpan<int> prompt, int longest)
+    /// <param name="mostFound">Tokens that need not be computed; all but the last unless given: that is what the first answer comes from.</param>
+    public PageLease? TryLease(PageKey start, ReadOnlySpan<int> prompt, int longest, int? mostFound = null)
     {
-        // The last token of a prompt is always computed: it is what the first answer comes from.
         var (found, key) = (new List<int>(), start);
-        for (var at = 0; at + PageTokens < prompt.Length; at += PageTokens)
+        for (var at = 0; at + PageTokens <= (mostFound ?? prompt.Length - 1); at += PageTokens)
         {
             key = key.Next(prompt.Slice(at, PageTokens));
             if (!_byKey.TryGetValue(key, out var page)) break;
