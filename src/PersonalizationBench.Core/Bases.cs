@@ -24,6 +24,12 @@ public sealed record BaseInfo(string Name, string Architecture, string Digest, l
     /// <summary>"cpu" or "cuda"; empty before loading.</summary>
     public string Device { get; init; } = "";
 
+    /// <summary>What computes, with its versions and the kernels in use; empty before loading.</summary>
+    public string Engine { get; init; } = "";
+
+    /// <summary>Threads of one product on the CPU; null before loading.</summary>
+    public int? Threads { get; init; }
+
     /// <summary>Ids that end a text beside the tokenizer's own, as the base's files say.</summary>
     public IReadOnlyList<int> EndIds { get; init; } = [];
 
@@ -100,6 +106,9 @@ public interface IBaseModel : IDisposable
 public interface IBaseCatalog
 {
     IReadOnlyList<string> Names { get; }
+
+    /// <summary>What its bases are computed by, with its version: part of every cell's key.</summary>
+    string Engine { get; }
 
     /// <summary>Reads what is known without loading the weights into memory. Throws <see cref="PbenchException"/> for an unknown or broken base.</summary>
     BaseInfo Describe(string name);

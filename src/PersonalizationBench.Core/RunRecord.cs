@@ -8,7 +8,7 @@ namespace PersonalizationBench.Core;
 public sealed record RunRecord
 {
     /// <summary>Version of this row's layout.</summary>
-    public const int CurrentSchema = 1;
+    public const int CurrentSchema = 2;
 
     public int Schema { get; init; } = CurrentSchema;
     public required string Key { get; init; }
@@ -60,6 +60,11 @@ public sealed record RunRecord
     public string DatasetDigest { get; init; } = "";
     public string Precision { get; init; } = "";
     public string Device { get; init; } = "";
+    /// <summary>What computed it, with its versions and the kernels in use; empty in rows of the first layout.</summary>
+    public string Engine { get; init; } = "";
+    public string Processor { get; init; } = "";
+    /// <summary>Threads of one product on the CPU.</summary>
+    public int? Threads { get; init; }
     public string Version { get; init; } = "";
     /// <summary>UTC, ISO 8601.</summary>
     public string Started { get; init; } = "";

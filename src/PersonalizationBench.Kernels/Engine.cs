@@ -16,8 +16,11 @@ public static partial class Engine
     /// <summary>True where the CPU multiplies bfloat16 in hardware; elsewhere it is slower than f32.</summary>
     public static bool FastBFloat16 => s_fastBFloat16.Value;
 
+    /// <summary>The engine with its version, which names libtorch's too.</summary>
+    public static string Name { get; } = $"TorchSharp {typeof(torch).Assembly.GetName().Version!.ToString(3)}";
+
     /// <summary>For the record of a run: TorchSharp's version, libtorch's, and the kernels in use.</summary>
-    public static string Description => $"TorchSharp {typeof(torch).Assembly.GetName().Version!.ToString(3)}, libtorch {torch.__version__}, {KernelLibrary.Description}";
+    public static string Description => $"{Name}, libtorch {torch.__version__}, {KernelLibrary.Description}";
 
     /// <summary>Threads that one operator uses on the CPU.</summary>
     public static int Threads

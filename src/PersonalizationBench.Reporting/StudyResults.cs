@@ -47,6 +47,13 @@ public sealed class StudyResults
     /// <summary>What was measured, in the order of the probes; choice accuracies beside an exact match come last.</summary>
     public IReadOnlyList<Measure> Measures { get; }
 
+    /// <summary>The different engines and machines that measured; where there are several, tables say which.</summary>
+    public IReadOnlyList<string> Machines => [.. Runs.Select(MachineOf).Distinct()];
+
+    /// <summary>What measured a row: engine, processor and threads.</summary>
+    public static string MachineOf(RunRecord run) => run.Engine == "" ? "an earlier version, whose rows do not say"
+        : $"{run.Engine}, {run.Processor}{(run.Threads is { } threads ? FormattableString.Invariant($", {threads} {(threads == 1 ? "thread" : "threads")}") : "")}";
+
     /// <summary>Cells that were not measured, each with its status and error.</summary>
     public IReadOnlyList<RunRecord> Failed => [.. Runs.Where(r => r.Status != "ok")];
 

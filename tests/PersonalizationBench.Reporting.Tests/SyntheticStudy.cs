@@ -24,6 +24,9 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
     /// <summary>What is added from here on: of which base and dataset.</summary>
     public (string Name, string Architecture, long Parameters) Base { get; set; } = ("world-3m", "llama", 3_100_000);
 
+    /// <summary>What measured a seed, of what is added from here on.</summary>
+    public Func<long, string> EngineOf { get; set; } = _ => "";
+
     public string Dataset { get; set; } = name == "mail" ? "panza" : "world";
 
     public static readonly Kind[] Likelihood = [new("continuation", "bits-per-byte", 12)];
@@ -211,6 +214,9 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
 
     private RunRecord Cell(string key, string strategy, string label, string control, long seed, string settings) => new()
     {
+        Engine = EngineOf(seed),
+        Processor = "A processor",
+        Threads = 2,
         Key = key,
         Study = name,
         Dataset = Dataset,

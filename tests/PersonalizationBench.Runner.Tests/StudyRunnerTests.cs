@@ -17,6 +17,21 @@ public sealed class StudyRunnerTests
     private static List<ProbeRecord> Probes(Bench bench) => RecordCsv.ReadFile<ProbeRecord>(Path.Combine(bench.Results, ResultStore.ProbesFile));
 
     [Fact]
+    public void Another_engine_makes_another_cell_and_the_record_says_what_measured_it()
+    {
+        using var bench = new Bench();
+        var before = bench.Plan(Bench.Complete).Cells.Select(c => c.Key).ToHashSet();
+        bench.Run(Bench.Complete);
+        Assert.All(RecordCsv.ReadFile<RunRecord>(Path.Combine(bench.Results, ResultStore.RunsFile)), r =>
+        {
+            Assert.Equal(("fake 1.0, kernels", 3), (r.Engine, r.Threads));
+            Assert.NotEqual("", r.Processor);
+        });
+        bench.Bases.Engine = "fake 2.0";
+        Assert.DoesNotContain(bench.Plan(Bench.Complete).Cells, c => before.Contains(c.Key));
+    }
+
+    [Fact]
     public void Every_cell_becomes_a_row_in_the_order_of_the_grid_with_all_its_probes()
     {
         using var bench = new Bench();

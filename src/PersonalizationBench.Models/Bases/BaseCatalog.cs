@@ -25,6 +25,8 @@ public sealed class BaseCatalog : IBaseCatalog
     public BaseCatalog(string basesFolder, string? dataFolder) => (_basesFolder, _dataFolder) = (basesFolder, dataFolder);
 
     /// <summary>Shipped bases, then those of the data folder that can be loaded or fetched.</summary>
+    public string Engine => Kernels.Engine.Name;
+
     public IReadOnlyList<string> Names => [.. ShippedNames(), .. Llama2cFiles.Keys];
 
     public BaseInfo Describe(string name)

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Kernels;
 using PersonalizationBench.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Models;
@@ -15,7 +16,7 @@ public sealed class LoadedBase : IBaseModel
     /// <exception cref="NotEnoughMemoryException">The context is longer than there is memory for its angles.</exception>
     public LoadedBase(BaseInfo info, DecoderWeights weights, ITokenizer tokenizer)
     {
-        Info = info with { Precision = ComputePrecision.Name(weights.ComputeType), Device = weights.Device };
+        Info = info with { Precision = ComputePrecision.Name(weights.ComputeType), Device = weights.Device, Engine = Engine.Description, Threads = Engine.Threads };
         (Weights, _inUse, Tokenizer) = (weights, weights, tokenizer);
         _rotary = MachineMemory.Take(info.Name, FormattableString.Invariant($"the rotary angles of {Config.ContextLength} positions"), RotaryTable.BytesOf(Config), weights.Device, () => new RotaryTable(Config, weights.Device));
     }

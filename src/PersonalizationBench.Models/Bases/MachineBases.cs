@@ -7,7 +7,9 @@ namespace PersonalizationBench.Models;
 /// <summary>The bases, loaded onto what this machine has: the device <c>auto</c> is a GPU where there is one.</summary>
 public sealed class MachineBases(BaseCatalog bases) : IBaseCatalog
 {
-    public static string EngineName => Engine.Description;
+    public static string EngineName => Kernels.Engine.Description;
+
+    public string Engine => bases.Engine;
 
     public IReadOnlyList<string> Names => bases.Names;
 

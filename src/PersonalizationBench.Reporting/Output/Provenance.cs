@@ -23,7 +23,7 @@ public static class Provenance
                     if (!run.TryGetProperty("environment", out var machine)) continue;
                     rows.Add(("commit", Text(machine, "git_commit")));
                     rows.Add(("machine", $"{Text(machine, "processor")}, {Text(machine, "cores")} cores, {Memory(machine)}, {Text(machine, "operating_system")}"));
-                    rows.Add(("software", $"{Text(machine, "dot_net")}, libtorch {Text(machine, "libtorch")}"));
+                    rows.Add(("software", $"{Text(machine, "dot_net")}, {Text(machine, "libtorch")}"));
                 }
             }
         }
@@ -34,6 +34,7 @@ public static class Provenance
         rows.AddRange(results.Runs.Where(r => r.BaseDigest != "").Select(r => ($"base {r.Base}, SHA-256", (string?)r.BaseDigest)).Distinct());
         rows.AddRange(results.Runs.Where(r => r.DatasetDigest != "").Select(r => ($"dataset {r.Dataset}, SHA-256", (string?)r.DatasetDigest)).Distinct());
         rows.AddRange(results.Runs.Where(r => r.Precision != "").Select(r => ("precision, device", (string?)$"{r.Precision}, {r.Device}")).Distinct());
+        rows.AddRange(results.Machines.Select((machine, i) => (results.Machines.Count > 1 ? FormattableString.Invariant($"measured by, {i + 1}") : "measured by", (string?)machine)));
         rows.Add(("cells", $"{results.Runs.Count}, of which {results.Failed.Count} not measured"));
         return [.. rows.Where(r => !string.IsNullOrWhiteSpace(r.Item2)).Select(r => (r.Item1, r.Item2!))];
     }

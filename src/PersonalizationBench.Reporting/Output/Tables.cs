@@ -23,6 +23,7 @@ public static class Tables
                 "stored per user",
                 "prompt tokens",
                 "seeds",
+                .. Machine(results, "machine"),
             ],
             [.. results.Arms.Select(arm => (IReadOnlyList<Field>)[
                 arm.Name,
@@ -31,6 +32,7 @@ public static class Tables
                 Show(arm.Mean(r => r.StoredBytesPerUser), Format.Bytes),
                 Show(arm.Mean(r => r.PromptTokensPerProbe), Format.Whole),
                 $"{arm.Runs.Count}",
+                .. Machine(results, arm),
             ])]);
     }
 
@@ -50,7 +52,7 @@ public static class Tables
 
     /// <summary>The cost columns, each the mean over an arm's runs.</summary>
     public static Table Cost(StudyResults results) => new(
-        ["strategy", "adapt a user, s", "adapt a user", "trained tokens", "parameters", "stored per user", "per query", "first token p50 / p95, ms", "per token p50 / p95, ms", "peak memory adapting", "peak memory answering", "KV memory"],
+        ["strategy", "adapt a user, s", "adapt a user", "trained tokens", "parameters", "stored per user", "per query", "first token p50 / p95, ms", "per token p50 / p95, ms", "peak memory adapting", "peak memory answering", "KV memory", .. Machine(results, "machine")],
         [.. results.Arms.Select(a => (IReadOnlyList<Field>)[
             a.Name,
             Show(a.Mean(r => r.AdaptSeconds / r.Users), Format.Number),
@@ -64,6 +66,7 @@ public static class Tables
             Show(a.Mean(r => r.PeakDeviceAdaptBytes ?? r.PeakRssAdaptBytes), Format.Bytes),
             Show(a.Mean(r => r.PeakDeviceAnswerBytes ?? r.PeakRssAnswerBytes), Format.Bytes),
             Show(a.Mean(r => r.KvBytes), Format.Bytes),
+            .. Machine(results, a),
         ])]);
 
     /// <summary>After how many queries of a user training has paid for itself; null where nothing is trained or nothing to compare with.</summary>
@@ -97,6 +100,13 @@ public static class Tables
     public static Table? Failed(StudyResults results) => results.Failed.Count == 0 ? null : new Table(
         ["strategy", "base", "dataset", "seed", "status", "error"],
         [.. results.Failed.Select(r => (IReadOnlyList<Field>)[r.Label + (r.Control == "" ? "" : $" ({r.Control})"), r.Base, r.Dataset, $"{r.Seed}", r.Status, r.Error])]);
+
+    /// <summary>A column that is there where more than one engine or machine measured.</summary>
+    private static IEnumerable<string> Machine(StudyResults results, string heading) => results.Machines.Count > 1 ? [heading] : [];
+
+    /// <summary>The numbers of those that measured an arm, as the report's provenance has them.</summary>
+    private static IEnumerable<Field> Machine(StudyResults results, Arm arm) =>
+        results.Machines is { Count: > 1 } all ? [string.Join(", ", arm.Runs.Select(r => all.ToList().IndexOf(StudyResults.MachineOf(r)) + 1).Distinct().Order())] : [];
 
     private static Field Show(double? value, Func<double, string> format) => value is null ? Missing : format(value.Value);
 }

@@ -97,6 +97,9 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalMod
         DatasetDigest = cell.Dataset.Data.Digest,
         Precision = baseInfo.Precision,
         Device = baseInfo.Device,
+        Engine = baseInfo.Engine,
+        Processor = RunEnvironment.ProcessorName,
+        Threads = baseInfo.Threads,
         Version = Measurement.Version,
         Started = started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture),
     };

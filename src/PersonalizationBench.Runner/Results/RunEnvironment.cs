@@ -7,15 +7,18 @@ namespace PersonalizationBench.Runner.Results;
 /// <param name="Processor">As the kernel names it; empty where it does not.</param>
 /// <param name="Cores">Logical processors that this process may use.</param>
 /// <param name="MemoryBytes">Memory that this process may use.</param>
-/// <param name="Libtorch">Version of libtorch; empty where it is not known.</param>
+/// <param name="Libtorch">The engine with its versions, libtorch's among them; empty where it is not known.</param>
 /// <param name="GitCommit">Of the working folder; null outside a repository.</param>
 public sealed record RunEnvironment(string Processor, int Cores, long MemoryBytes, string OperatingSystem, string DotNet, string Libtorch, string? GitCommit)
 {
     public static RunEnvironment Capture(string libtorch) => new(
-        ProcessorName(), Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+        ProcessorName, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, libtorch, FindCommit());
 
-    private static string ProcessorName()
+    /// <summary>As the kernel names it, and else the architecture.</summary>
+    public static string ProcessorName { get; } = ReadProcessorName();
+
+    private static string ReadProcessorName()
     {
         const string file = "/proc/cpuinfo";
         if (!File.Exists(file)) return RuntimeInformation.ProcessArchitecture.ToString();

@@ -36,14 +36,15 @@ public sealed record Cell(string Key, BaseInfo Base, PlannedDataset Dataset, Pla
     public string Name => Strategy.IsTrained ? $"{Strategy.FullLabel} seed={Seed}" : Strategy.FullLabel;
 
     /// <summary>The key of a cell. Names and labels are no part of it, precision and device are as the study gives them:
-    /// what <c>auto</c> chose is in the record.</summary>
-    public static string KeyOf(BaseInfo baseInfo, Dataset dataset, PlannedStrategy strategy, long seed, Precision precision, string device, int latencyProbes) =>
+    /// what <c>auto</c> chose, and which kernels and how many threads on which processor, is in the record.</summary>
+    public static string KeyOf(string engine, BaseInfo baseInfo, Dataset dataset, PlannedStrategy strategy, long seed, Precision precision, string device, int latencyProbes) =>
         Digest.Of(CanonicalJson.Write(new JsonObject
         {
             ["base"] = baseInfo.Digest,
             ["control"] = strategy.Control,
             ["dataset"] = dataset.Digest,
             ["device"] = device,
+            ["engine"] = engine,
             ["latency_probes"] = latencyProbes,
             ["measurement"] = Measurement.Version,
             ["precision"] = precision.ToString().ToLowerInvariant(),

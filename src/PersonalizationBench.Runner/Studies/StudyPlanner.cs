@@ -26,7 +26,7 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
             from strategy in plannedStrategies
             where strategy.Runs(baseInfo)
             from seed in strategy.IsTrained ? spec.Seeds : spec.Seeds.Take(1)
-            let key = Cell.KeyOf(baseInfo, dataset.Data, strategy, seed, spec.Precision, spec.Device, spec.LatencyProbes)
+            let key = Cell.KeyOf(bases.Engine, baseInfo, dataset.Data, strategy, seed, spec.Precision, spec.Device, spec.LatencyProbes)
             select new Cell(key, baseInfo, dataset, strategy, seed, spec.Precision, spec.Device, spec.LatencyProbes);
         return new StudyPlan(file, baseInfos, plannedDatasets, plannedStrategies, [.. cells]);
     }

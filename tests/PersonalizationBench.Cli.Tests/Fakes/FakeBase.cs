@@ -49,6 +49,8 @@ internal sealed class FakeBase(BaseInfo? info = null) : IBaseModel
 
 internal sealed class FakeBases(Action onLoad) : IBaseCatalog
 {
+    public string Engine => "fake";
+
     public IReadOnlyList<string> Names { get; } = ["tiny", "absent", "broken"];
 
     public BaseInfo Describe(string name) => name switch

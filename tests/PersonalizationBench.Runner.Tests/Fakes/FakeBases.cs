@@ -4,7 +4,7 @@ namespace PersonalizationBench.Runner.Tests.Fakes;
 
 internal sealed class FakeBase(BaseInfo info, Action onDispose) : IBaseModel
 {
-    public BaseInfo Info { get; } = info with { Precision = "float32", Device = "cpu" };
+    public BaseInfo Info { get; } = info with { Precision = "float32", Device = "cpu", Engine = "fake 1.0, kernels", Threads = 3 };
 
     public ITokenizer Tokenizer => throw new NotSupportedException();
 
@@ -19,6 +19,8 @@ internal sealed class FakeBase(BaseInfo info, Action onDispose) : IBaseModel
 internal sealed class FakeBases : IBaseCatalog
 {
     public List<string> Loaded { get; } = [];
+
+    public string Engine { get; set; } = "fake 1.0";
 
     public int Alive { get; private set; }
 
