@@ -33,13 +33,13 @@ public sealed class ReportTests
     {
         var study = new SyntheticStudy("quickstart", 4, 2) { EngineOf = _ => "TorchSharp 1, kernels" };
         study.Add("none", "none", SyntheticStudy.WorldKinds, [0.01, 0.02, 0.50, 0.10, 0.97], prompt: 18);
-        Assert.DoesNotContain("machine", study.Results().Table().Columns);
+        Assert.DoesNotContain("machine", study.Results().Table().Header);
         study.EngineOf = seed => seed == 1 ? "TorchSharp 1, kernels" : "TorchSharp 2";
         study.Add("lora", "lora r=8", SyntheticStudy.WorldKinds, [0.5, 0.5, 0.5, 0.5, 0.5], prompt: 18, parameters: 10, rank: 8);
         var results = study.Results();
         foreach (var table in new[] { Tables.Key(results), Tables.Cost(results) })
         {
-            Assert.Equal("machine", table.Columns[^1]);
+            Assert.Equal("machine", table.Header[^1]);
             Assert.Equal(["1", "1, 2"], table.Rows.Select(r => r[^1].Text));
         }
         Assert.Contains(("measured by, 2", "TorchSharp 2, A processor, 2 threads"), Provenance.Of(results));

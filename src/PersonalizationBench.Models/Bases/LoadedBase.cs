@@ -1,6 +1,7 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Kernels;
 using PersonalizationBench.Tokenizers.ChatTemplates;
+using static TorchSharp.torch;
 
 namespace PersonalizationBench.Models;
 
@@ -34,8 +35,8 @@ public sealed class LoadedBase : IBaseModel
     /// <summary>The base's own weights, whatever is swapped in.</summary>
     public DecoderWeights Weights { get; }
 
-    /// <summary>Answers by the steps of a server where this base has a kernel for them; false is for comparing.</summary>
-    public bool AnswersInPages { get; set; } = true;
+    /// <summary>Whether a plain Llama on the CPU answers by the steps of a server; null: where there is a kernel for them.</summary>
+    public bool? AnswersInPages { get; set; }
 
     /// <summary>What several prompts of a call begin with, such as a user's history, is read once; false is for comparing.</summary>
     public bool SharesPrefixes { get; set; } = true;
@@ -69,7 +70,7 @@ public sealed class LoadedBase : IBaseModel
     /// <param name="lengths">What the sequences may come to.</param>
     private InferenceModel Model(IEnumerable<long> lengths)
     {
-        var isPaged = AnswersInPages && ReferenceEquals(_inUse, Weights) && !Weights.IsTraining && PagedAnswering.Suits(this);
+        var isPaged = ReferenceEquals(_inUse, Weights) && !Weights.IsTraining && PagedAnswering.Suits(this) && (AnswersInPages ?? ServingLlama.HasKernel(Weights.ComputeType == ScalarType.BFloat16));
         if (isPaged)
         {
             var longest = (int)Math.Min(Config.ContextLength, lengths.DefaultIfEmpty(1).Max());

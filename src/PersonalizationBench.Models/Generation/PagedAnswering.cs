@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 using PersonalizationBench.Core;
-using PersonalizationBench.Kernels;
-using TorchSharp;
 
 namespace PersonalizationBench.Models;
 
@@ -38,9 +36,8 @@ internal sealed class PagedAnswering : IDisposable
     /// <summary>The longest sequence that has room.</summary>
     public int LongestSequence => _pages.Pages * PagedModel.PageTokens;
 
-    /// <summary>True where this base has a kernel for it: a plain Llama on a CPU.</summary>
-    public static bool Suits(LoadedBase loaded) =>
-        loaded.Config.IsPlainLlama && loaded.Weights.Device == "cpu" && ServingLlama.HasKernel(loaded.Weights.ComputeType == torch.ScalarType.BFloat16);
+    /// <summary>What can be answered so: a plain Llama on a CPU.</summary>
+    public static bool Suits(LoadedBase loaded) => loaded.Config.IsPlainLlama && loaded.Weights.Device == "cpu";
 
     /// <param name="longest">Tokens of the longest sequence that has to have room.</param>
     public static PagedAnswering Create(LoadedBase loaded, int longest)

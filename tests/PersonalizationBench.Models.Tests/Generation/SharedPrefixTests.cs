@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using PersonalizationBench.Core;
 using PersonalizationBench.Kernels;
+using PersonalizationBench.Models.Checkpoints;
 
 namespace PersonalizationBench.Models.Tests;
 
@@ -42,6 +43,73 @@ public sealed class SharedPrefixTests
         Assert.Equal(apart.Select(g => g.Tokens), together.Select(g => g.Tokens));
         Assert.All(apart.Zip(together), p => Assert.All(p.First.CandidateScores!.Zip(p.Second.CandidateScores!), s => Assert.Equal(s.First, s.Second, 1e-3)));
         Assert.All(expected.Zip(likelihoods), p => Assert.Equal(p.First, p.Second, 1e-3));
+    }
+
+    /// <summary>In pages the very bits are the same: a page is found by all that came before it, and a row's numbers hang on nothing else.</summary>
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.BFloat16)]
+    public void In_pages_answers_and_likelihoods_are_the_same_bits_however_little_is_read(Precision precision)
+    {
+        using var loaded = TinyModels.Load(Llama, precision);
+        loaded.AnswersInPages = true;
+        using var bank = new AdapterBank(loaded.Config, 3, new LoraOptions { Rank = 2, Alpha = 4 });
+        for (var slot = 0; slot < 3; slot++) bank.Initialise(slot, slot);
+        using var use = loaded.UseAdapters(bank);
+        var random = new DeterministicRandom(6);
+        var histories = Enumerable.Range(0, 3).Select(i => TinyModels.Tokens(loaded.Config, 40 + 7 * i, random)).ToList();
+        var prompts = Enumerable.Range(0, 24).Select(i => (Tokens: (int[])[.. histories[i % 3], .. TinyModels.Tokens(loaded.Config, 1 + (i * 5 % 11), random)], Slot: (i % 4) - 1)).ToList();
+        var asked = prompts.ConvertAll(p => new GenerationRequest(p.Tokens, 5, p.Slot) { Candidates = [5, 9], StopIds = [3] });
+        var scored = prompts.SelectMany(p => new[] { new ScoreRequest(p.Tokens, [7, 8, 3], p.Slot), new ScoreRequest(p.Tokens, [4], p.Slot), new ScoreRequest(p.Tokens, [6], p.Slot), new ScoreRequest(p.Tokens, [], p.Slot) }).ToList();
+
+        var (together, likelihoods) = (loaded.Generate(asked, CostMeter.Unread(), default), loaded.Score(scored, CostMeter.Unread(), default));
+        loaded.SharesPrefixes = false;
+        for (var i = 0; i < asked.Count; i++)
+        {
+            var alone = Assert.Single(loaded.Generate([asked[i]], CostMeter.Unread(), default));
+            Assert.Equal(alone.Tokens, together[i].Tokens);
+            Assert.Equal(alone.CandidateScores, together[i].CandidateScores);
+        }
+        Assert.Equal([.. scored.Select(s => loaded.Score([s], CostMeter.Unread(), default)[0])], likelihoods);
+
+        // And, to rounding, those of the operators.
+        loaded.AnswersInPages = false;
+        var tolerance = precision == Precision.Float32 ? 1e-3 : 0.5;
+        Assert.All(loaded.Score(scored, CostMeter.Unread(), default).Zip(likelihoods), p => Assert.Equal(p.First, p.Second, tolerance));
+        if (precision == Precision.Float32) Assert.Equal(loaded.Generate(asked, CostMeter.Unread(), default).Select(g => g.Tokens), together.Select(g => g.Tokens));
+    }
+
+    [Fact]
+    public void What_changes_after_an_answer_is_seen_by_the_next()
+    {
+        using var loaded = TinyModels.Load(Llama);
+        loaded.AnswersInPages = true;
+        using var bank = new AdapterBank(loaded.Config, 1, new LoraOptions { Rank = 2, Alpha = 4 });
+        using var other = new AdapterBank(loaded.Config, 1, new LoraOptions { Rank = 4, Alpha = 64 });
+        foreach (var site in other.Sites) TorchSharp.torch.nn.init.normal_(site.B, 0, 0.3);
+        var request = new ScoreRequest(TinyModels.Tokens(loaded.Config, 50, new DeterministicRandom(3)), [7, 8], 0);
+        using var use = loaded.UseAdapters(bank);
+        var plain = Score();
+        bank.Import(0, Trained(), "test");
+        Assert.NotEqual(plain, Score());
+        using (loaded.UseAdapters(other))
+        {
+            var adapted = Score();
+            Assert.NotEqual(plain, adapted);
+            other.Merge(0, loaded.Weights);
+            Assert.NotEqual(adapted, Score());
+            other.Unmerge(0, loaded.Weights);
+            Assert.Equal(adapted, Score(), 1e-3);
+        }
+
+        double Score() => loaded.Score([request], CostMeter.Unread(), default)[0];
+
+        PeftAdapter Trained()
+        {
+            using var two = new AdapterBank(loaded.Config, 1, new LoraOptions { Rank = 2, Alpha = 4 });
+            foreach (var site in two.Sites) TorchSharp.torch.nn.init.normal_(site.B, 0, 0.3);
+            return two.Export(0, loaded.Info);
+        }
     }
 
     [Fact]
