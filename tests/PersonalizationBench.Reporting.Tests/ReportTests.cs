@@ -195,7 +195,7 @@ public sealed class ReportTests
         File.WriteAllText(probes, text);
         var runs = Path.Combine(folder.Path, "runs.csv");
         var rows = File.ReadAllText(runs);
-        File.WriteAllText(runs, rows.Replace("\n1,", "\n2,"));
+        File.WriteAllText(runs, rows.Replace($"\n{RunRecord.CurrentSchema},", $"\n{RunRecord.CurrentSchema + 1},"));
         Assert.Contains("of a newer version", Message());
         File.WriteAllText(runs, rows);
         File.WriteAllText(Path.Combine(folder.Path, "manifest.json"), "{");

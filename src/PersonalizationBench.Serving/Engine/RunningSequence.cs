@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Models;
 
 namespace PersonalizationBench.Serving;
 
