@@ -1,12 +1,13 @@
 using System.CommandLine;
 using PersonalizationBench.Cli.Adapt;
 using PersonalizationBench.Cli.Bench;
-using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
+using PersonalizationBench.Data.Adapt;
 using PersonalizationBench.Models;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Reporting.Benchmarks;
 using PersonalizationBench.Serving;
 using PersonalizationBench.Strategies.Lora;
 
@@ -74,8 +75,9 @@ public sealed class AdaptTests : IDisposable
         var bench = await SmallBase.TrainAsync(_desk);
         using var registry = Open(bench);
         using var store = new Overtaken(new RegistryRevisions(registry, "anna"));
-        var options = new AdaptOptions(1, new LoraStrategyOptions { Steps = 1 }, 0, 1e3, 1);
-        async Task<AdaptOutcome> Adapt() => (await new Adaptation(bench, store).RunAsync("diary", "live", SmallBase.Name, () => AdaptSource.OfFiles("diary", Documents, null, Held, 0.1), options, CancellationToken.None)).Outcome;
+        var method = new LoraMethod(bench.Strategies, 1, new LoraStrategyOptions { Steps = 1 });
+        var options = new AdaptOptions(0, 1e3, 1);
+        async Task<AdaptOutcome> Adapt() => (await new Adaptation(bench.Bases, method, store, bench.Clock, "test").RunAsync("diary", "live", SmallBase.Name, () => AdaptSources.OfFiles("diary", Documents, null, Held, 0.1), options, CancellationToken.None)).Outcome;
 
         Assert.Equal(AdaptFate.Published, (await Adapt()).Fate);
         store.IsRacing = true;
@@ -142,7 +144,7 @@ public sealed class AdaptTests : IDisposable
     [InlineData("one.txt", "a", "one.txt: one document cannot be both trained on and held out")]
     public void Wrong_documents_are_told_with_their_place(string name, string text, string error)
     {
-        var e = Assert.Throws<PbenchException>(() => AdaptSource.OfFiles("diary", _desk.Write(name, text), null, null, 0.1));
+        var e = Assert.Throws<PbenchException>(() => AdaptSources.OfFiles("diary", _desk.Write(name, text), null, null, 0.1));
         Assert.Contains(error, e.Message, StringComparison.Ordinal);
     }
 
@@ -162,7 +164,7 @@ public sealed class AdaptTests : IDisposable
     public void Without_probes_the_newest_documents_are_held_out()
     {
         var lines = string.Join('\n', Enumerable.Range(0, 11).Select(i => $$"""{"text": "text {{i}}"}"""));
-        var source = AdaptSource.OfFiles("diary", _desk.Write("d.jsonl", lines), null, null, 0.1);
+        var source = AdaptSources.OfFiles("diary", _desk.Write("d.jsonl", lines), null, null, 0.1);
         Assert.Equal(9, source.Documents.Count);
         Assert.Equal(["text 9", "text 10"], source.Probes.Select(p => p.Probe.Gold));
     }

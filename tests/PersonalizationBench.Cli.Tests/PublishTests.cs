@@ -1,4 +1,3 @@
-using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Serving;
 

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Core;
-using PersonalizationBench.Evaluation.Metrics;
+using PersonalizationBench.Data.Adapt;
 using PersonalizationBench.Serving;
 using PersonalizationBench.Strategies.Lora;
 
@@ -34,10 +34,10 @@ internal static class AdaptCommand
         {
             var started = bench.Clock.GetTimestamp();
             var (id, at) = (PolicyId.Require(parse.GetRequiredValue(policy), "policy"), PolicyId.RequirePointer(parse.GetRequiredValue(pointer)));
-            var (options, documents) = (training.Of(parse), source.Of(parse, id));
+            var ((method, options), documents) = (training.Of(parse, bench), source.Of(parse, id));
             using var opened = server.IsAsked(parse) ? null : registry.Open(parse, bench.Clock);
             using IRevisionStore store = opened is null ? server.Open(parse) : new RegistryRevisions(opened, parse.GetValue(owner) ?? throw new PbenchException("--owner: missing; expected whose policy it is"));
-            var (read, outcome) = await new Adaptation(bench, store).RunAsync(id, at, parse.GetRequiredValue(name), documents, options, cancellation);
+            var (read, outcome) = await new Adaptation(bench.Bases, method, store, bench.Clock, CodeVersion.Now()).RunAsync(id, at, parse.GetRequiredValue(name), documents, options, cancellation);
             Print(bench, outcome);
             if (outcome.Fate != AdaptFate.Published)
             {
@@ -64,7 +64,7 @@ internal static class AdaptCommand
         var from = outcome.Parent is { } parent ? FormattableString.Invariant($"{outcome.Policy}@{parent}") : "the base";
         bench.Output.WriteLine(FormattableString.Invariant($"{outcome.Policy}@{outcome.Revision}: {outcome.Documents} new documents and {outcome.Replayed} old ones, from {from}"));
         foreach (var (before, after) in outcome.Before.Groups.Zip(outcome.After.Groups))
-            bench.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {after.Name} of {after.Probes} probes: {before.Value:0.000} -> {after.Value:0.000}{(Metric.IsHigherBetter(after.Metric) ? "" : " (lower is better)")}"));
+            bench.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {after.Name} of {after.Probes} probes: {before.Value:0.000} -> {after.Value:0.000}{(after.IsHigherBetter ? "" : " (lower is better)")}"));
         var s = outcome.Seconds;
         bench.Output.WriteLine(FormattableString.Invariant($"  seconds: load {s.Load:0.00}, read {s.Read:0.00}, train {s.Train:0.00}, evaluate {s.Evaluate:0.00}, publish {s.Publish:0.00}, total {s.Total:0.00}"));
     }
@@ -90,8 +90,8 @@ internal static class AdaptCommand
         {
             var (documents, user) = (parse.GetValue(_documents), parse.GetValue(_user));
             if (documents is null == user is null) throw new PbenchException("adapt: expected either --documents or --world-user");
-            if (user is { } number) return () => AdaptSource.OfWorld(number, parse.GetValue(_total), parse.GetValue(_from), parse.GetValue(_to) ?? parse.GetValue(_total));
-            return () => AdaptSource.OfFiles(policy, documents!, parse.GetValue(_before), parse.GetValue(_evaluate), parse.GetValue(_share));
+            if (user is { } number) return () => AdaptSources.OfWorld(number, parse.GetValue(_total), parse.GetValue(_from), parse.GetValue(_to) ?? parse.GetValue(_total));
+            return () => AdaptSources.OfFiles(policy, documents!, parse.GetValue(_before), parse.GetValue(_evaluate), parse.GetValue(_share));
         }
     }
 
@@ -112,12 +112,12 @@ internal static class AdaptCommand
             foreach (var option in new Option[] { _rank, _steps, _epochs, _batch, _rate, _replay, _tolerance, _seed }) command.Add(option);
         }
 
-        public AdaptOptions Of(ParseResult parse)
+        public (IAdapterMethod Method, AdaptOptions Options) Of(ParseResult parse, Workbench bench)
         {
             if (parse.GetValue(_replay) < 0) throw new PbenchException($"--replay: expected at least 0, found {parse.GetValue(_replay)}");
             if (!(parse.GetValue(_tolerance) >= 0)) throw new PbenchException(FormattableString.Invariant($"--tolerance: expected at least 0, found {parse.GetValue(_tolerance)}"));
             var training = s_defaults with { Steps = parse.GetValue(_steps), Epochs = parse.GetValue(_epochs), Batch = parse.GetValue(_batch), LearningRate = parse.GetValue(_rate) };
-            return new AdaptOptions(parse.GetValue(_rank), training, parse.GetValue(_replay), parse.GetValue(_tolerance), parse.GetValue(_seed));
+            return (new LoraMethod(bench.Strategies, parse.GetValue(_rank), training), new AdaptOptions(parse.GetValue(_replay), parse.GetValue(_tolerance), parse.GetValue(_seed)));
         }
     }
 

@@ -32,7 +32,7 @@ internal static class RunCommand
         StudyOutcome outcome;
         using (var store = ResultStore.Open(folder, plan, bench.Clock, isFresh))
         {
-            using var publisher = StudyPublisher.Open(bench, plan);
+            using var publisher = StudyPublishing.Open(bench, plan);
             var measuredBefore = plan.Cells.Where(store.IsDone).ToList();
             outcome = Measure(bench, plan, store, publisher, isFresh, cancellation);
             publisher?.Say(measuredBefore);
@@ -42,7 +42,7 @@ internal static class RunCommand
         return outcome.Failed.Count > 0 ? SomeFailed : 0;
     }
 
-    private static StudyOutcome Measure(Workbench bench, StudyPlan plan, ResultStore store, StudyPublisher? publisher, bool isFresh, CancellationToken cancellation)
+    private static StudyOutcome Measure(Workbench bench, StudyPlan plan, ResultStore store, StudyPublishing? publisher, bool isFresh, CancellationToken cancellation)
     {
         var executor = new CellExecutor(new PhaseMeter(bench.Clock, new ProcessPeakMemory(), new NoPeakMemory()), new HeldOut(bench.Strategies), publisher);
         var runner = new StudyRunner(bench.Bases, executor, bench.Clock);

@@ -25,7 +25,7 @@ internal static class ValidateCommand
     public static StudyPlan Plan(Workbench bench, string path)
     {
         var plan = new StudyPlanner(bench.Datasets, bench.Bases, bench.Strategies).Plan(StudyFile.Read(path));
-        StudyPublisher.Check(plan);
+        StudyPublishing.Check(plan);
         foreach (var warning in StudyValidators.Check(plan)) bench.Error.WriteLine($"pbench: warning: {warning}");
         return plan;
     }

@@ -1,29 +1,11 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.World;
 
-namespace PersonalizationBench.Cli.Adapt;
+namespace PersonalizationBench.Data.Adapt;
 
-/// <summary>A probe and the heading that its score is reported under.</summary>
-internal sealed record AskedProbe(string Group, Probe Probe);
-
-/// <summary>What an adapter learns from anew, and what it is asked before and after.</summary>
-/// <param name="UserId">Decides, with the seed, how training begins and in which order it reads.</param>
-/// <param name="Documents">New ones, oldest first; not empty.</param>
-/// <param name="Before">Those before them, for replay; empty where they are not known.</param>
-/// <param name="Probes">Not empty; each id once.</param>
-internal sealed record AdaptSource(string UserId, string UserName, IReadOnlyList<Document> Documents, IReadOnlyList<Document> Before, IReadOnlyList<AskedProbe> Probes, PromptFormat Format)
+/// <summary>Where new documents and the probes beside them come from.</summary>
+public static class AdaptSources
 {
-    public const string OldFacts = "old facts", NewFacts = "new facts", HeldOut = "held out";
-
-    public int MaxAnswerTokens { get; init; } = 16;
-
-    public IReadOnlyList<string> StopTexts { get; init; } = ["\n"];
-
-    /// <summary>What is trained on: some of the old documents, drawn by the seed, and the new ones.</summary>
-    /// <param name="replayed">How many old ones, at most as many as there are.</param>
-    public IReadOnlyList<Document> Training(int replayed, long seed) =>
-        [.. DeterministicRandom.For(seed, "replay", UserId).Sample(Before, replayed).OrderBy(d => d.Date).ThenBy(d => d.Id, StringComparer.Ordinal), .. Documents];
-
     /// <summary>
     /// Some documents of a user of the synthetic world. Its facts are asked, each once: old ones were first told, with the value that holds
     /// now, before these documents, new ones in them; what is told later only is not asked.
@@ -40,7 +22,7 @@ internal sealed record AdaptSource(string UserId, string UserName, IReadOnlyList
         var found = dataset.Users[user];
         var place = found.History.Index().ToDictionary(d => d.Item.Id, d => d.Index, StringComparer.Ordinal);
         var probes = found.Probes.Select(p => (Probe: p, Told: p.EvidenceIds.Min(id => place[id]))).Where(p => p.Told < to)
-            .Select(p => new AskedProbe(p.Told < from ? OldFacts : NewFacts, p.Probe)).ToList();
+            .Select(p => new AskedProbe(p.Told < from ? AdaptSource.OldFacts : AdaptSource.NewFacts, p.Probe)).ToList();
         if (probes.Count == 0) throw new PbenchException($"--documents-to {to}: nothing is told in the documents up to there; expected more of them");
         return new AdaptSource(found.Id, found.Name, [.. found.History.Take(to).Skip(from)], [.. found.History.Take(from)], probes, dataset.Format)
         {
@@ -61,6 +43,6 @@ internal sealed record AdaptSource(string UserId, string UserName, IReadOnlyList
         if (share is not (> 0 and < 1)) throw new PbenchException(FormattableString.Invariant($"--hold-out: expected a share above 0 and below 1, found {share}"));
         if (read.Count < 2) throw new PbenchException($"{documents}: one document cannot be both trained on and held out; expected more of them, or --evaluate FILE");
         var held = Math.Clamp((int)Math.Ceiling(share * read.Count), 1, read.Count - 1);
-        return new AdaptSource(userId, userId, [.. read.SkipLast(held)], old, [.. read.TakeLast(held).Select(d => TextFiles.Continuation(d.Id, "", d.Text, HeldOut))], new PromptFormat("\n\n"));
+        return new AdaptSource(userId, userId, [.. read.SkipLast(held)], old, [.. read.TakeLast(held).Select(d => TextFiles.Continuation(d.Id, "", d.Text, AdaptSource.HeldOut))], new PromptFormat("\n\n"));
     }
 }

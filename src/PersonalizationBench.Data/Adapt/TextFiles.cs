@@ -2,10 +2,10 @@ using System.Globalization;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Real;
 
-namespace PersonalizationBench.Cli.Adapt;
+namespace PersonalizationBench.Data.Adapt;
 
 /// <summary>Documents and probes as files of one's own: <c>.txt</c>, a document each, and <c>.jsonl</c>, one a line.</summary>
-internal static class TextFiles
+public static class TextFiles
 {
     private const string Text = ".txt", Lines = ".jsonl";
 
