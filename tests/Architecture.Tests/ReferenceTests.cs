@@ -45,18 +45,27 @@ public sealed class ReferenceTests
     [MemberData(nameof(Projects))]
     public void A_compiled_project_uses_only_what_the_design_allows(string project)
     {
-        var assembly = CompiledAssembly(project);
-        Skip.If(assembly is null, $"{project} has not been built in this configuration");
-        using var stream = File.OpenRead(assembly!);
-        using var image = new PEReader(stream);
-        var metadata = image.GetMetadataReader();
-        var used = metadata.AssemblyReferences.Select(h => metadata.GetString(metadata.GetAssemblyReference(h).Name));
-        Repository.AssertNone(Forbidden(project, used), $"{project} uses what the design forbids:");
+        Repository.AssertNone(Forbidden(project, UsedBy(project)), $"{project} uses what the design forbids:");
     }
 
     [Fact]
     public void Core_needs_nothing_but_the_base_class_library() =>
         Assert.Empty(Repository.Items(Repository.Projects("src/")[Prefix + "Core"], "PackageReference"));
+
+    /// <summary>What plans, measures, tells and asks: a tensor is none of its business.</summary>
+    [SkippableTheory]
+    [InlineData("Core")]
+    [InlineData("Data")]
+    [InlineData("Tokenizers")]
+    [InlineData("Evaluation")]
+    [InlineData("Runner")]
+    [InlineData("Reporting")]
+    [InlineData("Load")]
+    public void What_needs_no_tensor_does_not_know_TorchSharp(string project)
+    {
+        Assert.DoesNotContain(Repository.Items(Repository.Projects("src/")[Prefix + project], "PackageReference"), r => ((string?)r.Attribute("Include"))!.Contains("torch", StringComparison.OrdinalIgnoreCase));
+        Repository.AssertNone(UsedBy(project).Where(a => a.Contains("torch", StringComparison.OrdinalIgnoreCase)), $"{project} uses:");
+    }
 
     [Fact]
     public void Every_project_is_in_the_solution()
@@ -87,6 +96,17 @@ public sealed class ReferenceTests
     private static IEnumerable<string> Forbidden(string project, IEnumerable<string> referred) =>
         referred.Select(r => r == "pbench" ? Prefix + "Cli" : r).Where(r => r.StartsWith(Prefix, StringComparison.Ordinal)).Select(r => r[Prefix.Length..])
             .Where(r => (r != "Core" || project == "Core") && !Allowed[project].Contains(r));
+
+    /// <summary>Names of the assemblies that a compiled project uses.</summary>
+    private static List<string> UsedBy(string project)
+    {
+        var assembly = CompiledAssembly(project);
+        Skip.If(assembly is null, $"{project} has not been built in this configuration");
+        using var stream = File.OpenRead(assembly!);
+        using var image = new PEReader(stream);
+        var metadata = image.GetMetadataReader();
+        return [.. metadata.AssemblyReferences.Select(h => metadata.GetString(metadata.GetAssemblyReference(h).Name))];
+    }
 
     /// <summary>The project's own output in the configuration that these tests were built in.</summary>
     private static string? CompiledAssembly(string project)

@@ -6,7 +6,7 @@ public sealed class TreeTests
     /// <summary>The design's names, and the files that MSBuild and NuGet look for by name. Dotted names belong to tools.</summary>
     private static readonly string[] TopLevel =
     [
-        "PersonalizationBench.sln", "README.md", "LICENSE", "bench", "src", "datasets", "experiments", "results", "notebooks", "tests",
+        "PersonalizationBench.sln", "README.md", "LICENSE", "bench", "docs", "src", "datasets", "experiments", "results", "notebooks", "tests",
         "Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props", "global.json", "nuget.config", "NuGet.config",
     ];
 
@@ -41,5 +41,24 @@ public sealed class TreeTests
             .Where(f => Path.GetFileName(f) is not ("Program.cs" or "GlobalUsings.cs" or "AssemblyInfo.cs"))
             .Where(f => !Repository.ReadText(f).Contains($"namespace {f.Split('/')[1]}", StringComparison.Ordinal));
         Repository.AssertNone(findings, "a file outside its project's namespace:");
+    }
+
+    /// <summary>Beside commands the command line has what puts them together and what they print with.</summary>
+    private static readonly string[] Composition =
+    [
+        "Program.cs", "PbenchApp.cs", "Workbench.cs", // what is started, with what
+        "Output/LiveProgress.cs", "Output/ResultTable.cs", // how it looks on a terminal
+        "Serve/RegistryOptions.cs", "Serve/CodeVersion.cs", // what several commands share
+        "Adapt/LoraMethod.cs", "Serve/StudyPublishing.cs", // where one project's interface gets another's implementation
+    ];
+
+    [Fact]
+    public void The_command_line_holds_commands_and_their_composition_and_is_short()
+    {
+        const string Cli = "src/PersonalizationBench.Cli/";
+        const int Longest = 2500;
+        var files = Repository.Under(Cli, ".cs").ToList();
+        Repository.AssertNone(files.Where(f => !f.EndsWith("Command.cs", StringComparison.Ordinal) && !Composition.Contains(f[Cli.Length..])), "no command, and not what puts commands together:");
+        Assert.InRange(files.Sum(f => File.ReadLines(Repository.Absolute(f)).Count()), 1, Longest);
     }
 }
