@@ -56,7 +56,7 @@ internal sealed unsafe class ManagedServing : IServingStep
         _head = Packed(tensors[^3]);
         _cosine = Copy(tensors[^2]);
         _sine = Copy(tensors[^1]);
-        _pages = _kept.Take(shape.Layers * _layerStep);
+        _pages = _kept.TakeUntouched(shape.Layers * _layerStep);
         _sitesOf = [.. Enumerable.Range(0, _products.Length).Select(_ => new List<int>())];
         for (int i = 0; i < sites.Count; i++)
             _sitesOf[4 * sites[i].Layer + sites[i].Product].Add(i);

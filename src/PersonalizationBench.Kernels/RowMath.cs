@@ -168,17 +168,23 @@ internal readonly unsafe struct ColumnMatrix
     }
 }
 
-/// <summary>Zeroed f32 memory outside the collector's reach, freed together.</summary>
+/// <summary>f32 memory outside the collector's reach, freed together.</summary>
 internal sealed unsafe class SinglesArena : IDisposable
 {
     private readonly List<nint> _blocks = [];
 
-    /// <summary>At a cache line's begin.</summary>
+    /// <summary>Zeros.</summary>
     public float* Take(long count)
     {
-        nuint bytes = ((nuint)count * sizeof(float) + 63) / 64 * 64;
-        void* block = NativeMemory.AlignedAlloc(Math.Max(bytes, 64), 64);
-        NativeMemory.Clear(block, bytes);
+        float* block = TakeUntouched(count);
+        NativeMemory.Clear(block, (nuint)count * sizeof(float));
+        return block;
+    }
+
+    /// <summary>Anything; what is never written to takes no memory.</summary>
+    public float* TakeUntouched(long count)
+    {
+        void* block = NativeMemory.AlignedAlloc(Math.Max((nuint)count * sizeof(float), 64), 64);
         _blocks.Add((nint)block);
         return (float*)block;
     }

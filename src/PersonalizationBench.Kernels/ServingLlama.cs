@@ -80,19 +80,25 @@ public sealed class ServingLlama : IDisposable
 
     private ServingLlama(IServingStep step, LlamaShape shape, int pages, int sites) => (_step, _shape, _pages, _sites) = (step, shape, pages, sites);
 
+    /// <summary>Whether kernels take the steps, with products in f32 or in bf16, where the shape allows it; else managed code does, in f32.</summary>
+    public static bool HasKernel(bool bfloat16) => KernelLibrary.Level >= (bfloat16 ? KernelLevel.Avx512Bf16 : KernelLevel.Avx2);
+
     /// <param name="tensors">the embedding [V, d]; of each layer attention norm [d], query key value [d + 2 kv, d], output [d, d], mlp norm
     /// [d], gate up [2 f, d], down [d, f]; the final norm [d], the head [V, d]; cosine and sine [context, width / 2], f32. Copied.</param>
-    /// <param name="pages">of keys and values, all allocated at once</param>
+    /// <param name="pages">of keys and values, all reserved at once; those never written to take no memory</param>
     /// <param name="bfloat16">products in bf16 on tiles (AMX) or dot products (AVX512-BF16), sums in f32; else all in f32</param>
-    /// <returns>null where the processor, the shape or the device does not allow it</returns>
+    /// <returns>null where the kernels, the shape or the device does not allow it</returns>
     public static ServingLlama? TryCreate(LlamaShape shape, IReadOnlyList<Tensor> tensors, int pages, bool bfloat16, IReadOnlyList<ServingSite> sites)
     {
         if (tensors.Count != 6 * shape.Layers + 5)
             throw new ArgumentException($"{tensors.Count} tensors; expected 6 of each layer and 5", nameof(tensors));
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pages);
-        if (bfloat16 || tensors.Any(t => t.device_type != DeviceType.CPU))
+        if (tensors.Any(t => t.device_type != DeviceType.CPU))
             return null;
-        return new ServingLlama(new ManagedServing(shape, tensors, pages, sites), shape, pages, sites.Count);
+        IServingStep? step = HasKernel(bfloat16) ? NativeServing.TryCreate(KernelLibrary.Current!, shape, tensors, pages, bfloat16, sites)
+            : bfloat16 ? null
+            : new ManagedServing(shape, tensors, pages, sites);
+        return step is null ? null : new ServingLlama(step, shape, pages, sites.Count);
     }
 
     /// <summary>Writes the rows' keys and values into their pages and the wanted rows' logits.</summary>

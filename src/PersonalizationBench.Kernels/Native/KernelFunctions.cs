@@ -12,6 +12,7 @@ internal sealed unsafe class KernelFunctions
         (Level, Symbols) = (level, symbols);
         _lastError = (delegate* unmanaged<byte*>)symbols["last_error"];
         Layers = new LayerKernels(symbols);
+        Serving = new ServingKernels(symbols);
     }
 
     public KernelLevel Level { get; }
@@ -19,6 +20,8 @@ internal sealed unsafe class KernelFunctions
     public KernelSymbols Symbols { get; }
 
     public LayerKernels Layers { get; }
+
+    public ServingKernels Serving { get; }
 
     /// <returns>null where the library was built by a compiler that does not know the level</returns>
     public static KernelFunctions? TryOpen(nint library, KernelLevel level, nint threads)

@@ -5,29 +5,22 @@
 
 using namespace pb;
 
-// tensors: as serve_tiles takes them, 6 of each layer and 5. shape: layers, heads, key heads, head width, hidden, vocabulary, context,
-// pages. sites: of each layer, product, offset, width, in. Gives 0 where bf16 is wanted and the processor or shape does not fit.
-PB_EXPORT int32_t pb_serving_create(
-    const int64_t* tensors, const int64_t* shape, double epsilon, int64_t bf16, const int64_t* sites, int64_t site_count, int64_t* result) {
+// tensors: as serve_lanes takes them, 6 of each layer and 5, contiguous. shape: layers, heads, key heads, head width, hidden, vocabulary,
+// context, pages. sites: of each layer, product, offset, width, in. Gives null where bf16 is wanted and the level or shape does not fit.
+PB_KERNEL(serving_create)(const View* tensors, const int64_t* shape, double epsilon, int64_t bf16, const int64_t* sites, int64_t site_count, void** result) {
   return guarded([&] {
-    *result = 0;
+    *result = nullptr;
     ServingShape s{shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], shape[7], static_cast<float>(epsilon)};
-    TORCH_CHECK(s.layers > 0 && s.groups > 0 && s.heads % s.groups == 0 && s.width % 2 == 0 && s.pages > 0, "not the shape of a Llama");
-    std::vector<at::Tensor> all;
-    for (int64_t i = 0; i < 6 * s.layers + 5; i++) all.push_back(in(tensors[i]));
-    for (size_t i = all.size() - 2; i < all.size(); i++) {
-      TORCH_CHECK(all[i].scalar_type() == at::kFloat && all[i].numel() == s.context * s.width / 2, "cosine and sine [context, width / 2] float expected");
-    }
     std::vector<ServingSite> places;
     for (int64_t i = 0; i < site_count; i++, sites += 5) places.push_back({sites[0], sites[1], sites[2], sites[3], sites[4]});
-    auto model = bf16 ? serve_tiles(s, all, std::move(places)) : serve_lanes(s, all, std::move(places));
-    *result = reinterpret_cast<int64_t>(model.release());
+    auto model = bf16 ? serve_tiles(s, tensors, std::move(places)) : serve_lanes(s, tensors, std::move(places));
+    *result = model.release();
   });
 }
 
 // numbers: rows, tables' width, slot step, wanted rows. arrays: ids, positions, sequences, slots, tables, adapters, ranks, places,
 // scales, wanted, logits.
-PB_EXPORT int32_t pb_serving_step(void* model, const int64_t* numbers, void* const* arrays) {
+PB_KERNEL(serving_step)(void* model, const int64_t* numbers, void* const* arrays) {
   return guarded([&] {
     ServingRows rows{};
     rows.count = numbers[0];
@@ -49,4 +42,7 @@ PB_EXPORT int32_t pb_serving_step(void* model, const int64_t* numbers, void* con
   });
 }
 
-PB_EXPORT void pb_serving_free(void* model) { delete static_cast<ServingModel*>(model); }
+PB_KERNEL(serving_free)(void* model) {
+  delete static_cast<ServingModel*>(model);
+  return 0;
+}

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "view.h"
 
 namespace pb {
 
@@ -52,9 +53,13 @@ struct ServingModel {
   virtual void step(const ServingRows& rows) = 0;
 };
 
-// tensors: embedding; of each layer attention norm, query key value, output, mlp norm, gate up, down; final norm; head; cosine and
-// sine [context, width / 2] f32. bf16 takes tiles; null where the processor has none or the shape does not fit.
-std::unique_ptr<ServingModel> serve_tiles(const ServingShape& shape, const std::vector<at::Tensor>& tensors, std::vector<ServingSite> sites);
-std::unique_ptr<ServingModel> serve_lanes(const ServingShape& shape, const std::vector<at::Tensor>& tensors, std::vector<ServingSite> sites);
+// Tensors: embedding; of each layer attention norm, query key value, output, mlp norm, gate up, down; final norm; head; cosine and
+// sine [context, width / 2] f32. All are copied.
+
+// bf16 products, where the level has them and the shape fits; else null.
+std::unique_ptr<ServingModel> serve_tiles(const ServingShape& shape, const View* tensors, std::vector<ServingSite> sites);
+
+// f32 products.
+std::unique_ptr<ServingModel> serve_lanes(const ServingShape& shape, const View* tensors, std::vector<ServingSite> sites);
 
 }  // namespace pb

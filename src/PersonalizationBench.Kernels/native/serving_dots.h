@@ -10,14 +10,14 @@ namespace pb {
 // every page: what lies so far ahead is asked for while this is multiplied. Where one product's factors end the next one's begin, so
 // that nothing is fetched that this step does not use.
 constexpr int64_t kAhead = 3072;
-PB_BF16 static inline void fetch_ahead(const bf16* at, int64_t count) {
+static inline void fetch_ahead(const bf16* at, int64_t count) {
   for (int64_t i = 0; i < count; i += 32) _mm_prefetch(reinterpret_cast<const char*>(at + kAhead + i), _MM_HINT_T0);
 }
 
 // As many neighbouring pairs, again and again: by a load alone. In the forms with a mask, since GCC 12 takes what the others leave
 // undefined for a mistake.
 template <int kTogether>
-PB_BF16 static inline __m512bh pairs_again(const bf16* at) {
+static inline __m512bh pairs_again(const bf16* at) {
   if constexpr (kTogether == 1) {
     return pair_at(at);
   } else if constexpr (kTogether == 2) {
@@ -36,7 +36,7 @@ PB_BF16 static inline __m512bh pairs_again(const bf16* at) {
 // turned once so that the pairs of a rank are neighbours, it is multiplied with every row. What the lanes of one rank sum up is added
 // at the end.
 template <int kRows, int kTogether>
-PB_BF16 static inline void dot_down(const bf16* x, int64_t in, const bf16* a, int64_t n, float* sums, int64_t step) {
+static inline void dot_down(const bf16* x, int64_t in, const bf16* a, int64_t n, float* sums, int64_t step) {
   constexpr int kVectors = 16 / kTogether;
   int64_t lanes = kTogether * n;
   __mmask16 mask = static_cast<__mmask16>((1u << lanes) - 1);
@@ -72,7 +72,7 @@ PB_BF16 static inline void dot_down(const bf16* x, int64_t in, const bf16* a, in
 
 // y [rows, columns of 16] += low B^T, of low [rows, rank] and B: [columns][rank / 2][16][2]
 template <int kRows, int kColumns>
-PB_BF16 static inline void dot_up(const bf16* low, int64_t rank, const bf16* b, float* y, int64_t step) {
+static inline void dot_up(const bf16* low, int64_t rank, const bf16* b, float* y, int64_t step) {
   DotSums<kRows, kColumns> sums;
   sums.template begin<true>(y, step);
   sums.add(low, rank, reinterpret_cast<const uint32_t*>(b), 8 * rank, 16, rank / 2);
@@ -81,7 +81,7 @@ PB_BF16 static inline void dot_up(const bf16* low, int64_t rank, const bf16* b, 
 
 // y [rows, width] += scale B (A x); `rank` as padded_rank gives it, the layouts as in TileMode::Updates::add.
 template <int kRows>
-PB_BF16 static inline void dot_update(
+static inline void dot_update(
     const bf16* x, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
   alignas(64) float sums[kRows * kMaxRank];
   alignas(64) bf16 low[kRows * kMaxRank];

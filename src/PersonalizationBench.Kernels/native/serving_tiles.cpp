@@ -1,9 +1,8 @@
 // bf16 products on tiles, or on dot products where there are none; everything between is f32.
 #include "serving.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
+#ifdef __AVX512BF16__
 
-#include "llama.h"
 #include "rows.h"
 #include "serving_dots.h"
 #include "serving_step.h"
@@ -11,10 +10,41 @@
 
 namespace pb {
 
+// A matrix W [out, in] as tiles of its transpose, padded to 32 (pack_transposed).
+struct TileMatrix {
+  int64_t out = 0, in = 0;
+  const uint32_t* along = nullptr;
+
+  static size_t bytes(const View& w) { return static_cast<size_t>(padded(w.size(0)) * padded(w.size(1))) * sizeof(bf16) + 64; }
+
+  // Takes its place in memory that stays.
+  void pack(const View& w, Workspace& memory) {
+    out = padded(w.size(0));
+    in = padded(w.size(1));
+    auto* to = memory.take<uint32_t>(out * in / 2);
+    along = to;
+    // Sixteen rows of tiles at a time.
+    std::vector<bf16> rows(static_cast<size_t>(16 * in));
+    by_type(w, [&](auto kind) {
+      const auto* from = data<decltype(kind)>(w);
+      for (int64_t j = 0; j < out; j += 16, to += 8 * in) {
+        for (int64_t r = 0; r < 16; r++) {
+          for (int64_t i = 0; i < in; i++) {
+            bool there = j + r < w.size(0) && i < w.size(1);
+            narrow(there ? widen(from[(j + r) * w.size(1) + i]) : 0.0f, &rows[static_cast<size_t>(r * in + i)]);
+          }
+        }
+        pack_transposed(rows.data(), 16, in, to);
+      }
+    });
+  }
+};
+
 struct TileMode {
   using T = bf16;
-  using Matrix = PackedMatrix;
-  static constexpr at::ScalarType kType = at::kBFloat16;
+  using Matrix = TileMatrix;
+
+  static constexpr int64_t kUnit = 32;
 
   // Fewer rows than a tile has are multiplied in less time.
   struct Guard {
@@ -23,13 +53,13 @@ struct TileMode {
   };
 
   // Rows beyond the last, up to a whole tile.
-  PB_BF16 static void clear(bf16* x, int64_t rows, int64_t width) {
+  static void clear(bf16* x, int64_t rows, int64_t width) {
     if (rows > 16) std::fill(x + rows * width, x + (rows + 15) / 16 * 16 * width, bf16{0});
   }
 
-  PB_BF16 static void product(const bf16* x, int64_t rows, const PackedMatrix& w, float* y) {
-    if (!kTiles) return dot_product(x, rows, w.along, w.out, w.in, y);
-    for (int64_t j = 0; j < w.out; j += 32) {
+  static void product(const bf16* x, int64_t rows, const TileMatrix& w, int64_t begin, int64_t end, float* y) {
+    if (!kTiles) return dot_product(x, rows, w.along, begin, end, w.out, w.in, y);
+    for (int64_t j = begin; j < end; j += 32) {
       const uint32_t* columns = w.along + j * w.in / 2;
       int64_t i = 0;
       for (; i + 32 <= rows; i += 32) multiply<false>(x + i * w.in, w.in, columns, columns + 16 * w.in / 2, 256, w.in / 32, y + i * w.out + j, w.out);
@@ -51,7 +81,7 @@ struct TileMode {
 
     // A: [r / n][in / 32][16][n][2], n = min(r, 16); B: [width / 16][r / 2][16][2]; r, in and width rounded up with zeros as
     // serving.h says.
-    PB_BF16 void add(const bf16* x, int64_t rows, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
+    void add(const bf16* x, int64_t rows, int64_t in, const bf16* a, const bf16* b, int64_t rank, float scale, int64_t width, float* y, int64_t step) {
       rank = padded_rank(rank);
       if (!kTiles) {
         for (; rows >= 8; rows -= 8, x += 8 * in, y += 8 * step) dot_update<8>(x, in, a, b, rank, scale, width, y, step);
@@ -126,41 +156,41 @@ struct TileMode {
     int64_t rows_ = 0, rank_ = 0;
   };
 
-  PB_BF16 static void norm(const float* x, const float* w, int64_t d, int64_t padded, float epsilon, bf16* y) {
+  static void norm(const float* x, const float* w, int64_t d, int64_t padded, float epsilon, bf16* y) {
     norm_row(x, w, y, d, epsilon);
     std::fill(y + d, y + padded, bf16{0});
   }
 
-  PB_BF16 static void rotate(float* x, const float* cosine, const float* sine, int64_t half) { rotate_row(x, cosine, sine, 1, x, half); }
+  static void rotate(float* x, const float* cosine, const float* sine, int64_t half) { rotate_row(x, cosine, sine, 1, x, half); }
 
-  PB_BF16 static void narrow_row(const float* x, int64_t n, bf16* y) {
+  static void narrow_row(const float* x, int64_t n, bf16* y) {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) narrow(x[i], &y[i]);
   }
 
-  PB_BF16 static void add(const float* y, int64_t n, float* x) {
+  static void add(const float* y, int64_t n, float* x) {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) x[i] += y[i];
   }
 
-  PB_BF16 static void swiglu(const float* both, int64_t f, int64_t padded, bf16* y) {
+  static void swiglu(const float* both, int64_t f, int64_t padded, bf16* y) {
 #pragma omp simd
     for (int64_t i = 0; i < f; i++) narrow(both[i] * sigmoid(both[i]) * both[f + i], &y[i]);
     std::fill(y + f, y + padded, bf16{0});
   }
 
   // K: [width / 2][kPage][2], V: [kPage / 2][width][2]
-  PB_BF16 static void store(const float* k, const float* v, int64_t width, int64_t place, bf16* page) {
+  static void store(const float* k, const float* v, int64_t width, int64_t place, bf16* page) {
     for (int64_t c = 0; c < width; c++) narrow(k[c], &page[(c / 2 * kPage + place) * 2 + c % 2]);
     bf16* values = page + kPage * width + (place / 2 * width) * 2 + place % 2;
     for (int64_t c = 0; c < width; c++) narrow(v[c], &values[2 * c]);
   }
 
-  PB_BF16 static void fetch(const bf16* at, int64_t count) {
+  static void fetch(const bf16* at, int64_t count) {
     for (int64_t i = 0; i < count; i += 32) _mm_prefetch(reinterpret_cast<const char*>(at + i), _MM_HINT_T0);
   }
 
-  PB_BF16 static void attend(
+  static void attend(
       const bf16* q, int64_t width, int64_t position, const int32_t* table, const bf16* pages, int64_t page_step, float* scores, bf16* y) {
     int64_t count = position / kPage + 1;
     float scale = 1.0f / std::sqrt(static_cast<float>(width));
@@ -190,26 +220,39 @@ struct TileMode {
 #pragma omp simd
       for (int64_t i = 0; i < 16; i++) narrow(own[i], &shares[t + i]);
     }
-    int64_t v = 0;
-    for (; v + 64 <= width; v += 64) weigh<4>(shares, count, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
-    for (; v + 32 <= width; v += 32) weigh<2>(shares, count, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
-    if (v < width) weigh<1>(shares, count, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
+    int64_t v = 0, seen = position + 1;
+    for (; v + 64 <= width; v += 64) weigh<4>(shares, seen, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
+    for (; v + 32 <= width; v += 32) weigh<2>(shares, seen, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
+    if (v < width) weigh<1>(shares, seen, table, pages + kPage * width + 2 * v, page_step, width, 1.0f / sum, y + v);
   }
 
   // y [16 kColumns] = scale times the values weighed with their shares; columns side by side, so that none waits for its last addition.
   template <int kColumns>
-  PB_BF16 static void weigh(
-      const bf16* shares, int64_t count, const int32_t* table, const bf16* values, int64_t page_step, int64_t width, float scale, bf16* y) {
+  static void weigh(
+      const bf16* shares, int64_t seen, const int32_t* table, const bf16* values, int64_t page_step, int64_t width, float scale, bf16* y) {
     __m512 sums[2][kColumns];
 #pragma GCC unroll 4
     for (int j = 0; j < kColumns; j++) sums[0][j] = sums[1][j] = _mm512_setzero_ps();
-    for (int64_t p = 0; p < count; p++, shares += kPage) {
-      const bf16* page = values + table[p] * page_step;
+    const bf16* page = values + table[0] * page_step;
+    for (int64_t p = 0; p < seen / kPage; p++, shares += kPage) {
+      page = values + table[p] * page_step;
 #pragma GCC unroll 8
       for (int64_t t = 0; t < kPage / 2; t++) {
         __m512bh own = pair_at(shares + 2 * t);
 #pragma GCC unroll 4
         for (int j = 0; j < kColumns; j++) sums[t % 2][j] = _mm512_dpbf16_ps(sums[t % 2][j], own, pairs_at(page + 2 * t * width + 32 * j));
+      }
+    }
+    // What stands in the places that are still to come may not be a number.
+    int64_t rest = seen % kPage;
+    if (rest) page = values + table[seen / kPage] * page_step;
+    for (int64_t t = 0; t < rest; t += 2) {
+      __m512bh own = pair_at(shares + t);
+      __mmask32 there = t + 1 < rest ? 0xFFFFFFFF : 0x55555555;
+#pragma GCC unroll 4
+      for (int j = 0; j < kColumns; j++) {
+        __m512bh pairs = pairs_of(_mm512_maskz_mov_epi16(there, _mm512_loadu_si512(page + t * width + 32 * j)));
+        sums[t / 2 % 2][j] = _mm512_dpbf16_ps(sums[t / 2 % 2][j], own, pairs);
       }
     }
     for (int j = 0; j < kColumns; j++) {
@@ -220,8 +263,8 @@ struct TileMode {
   }
 };
 
-std::unique_ptr<ServingModel> serve_tiles(const ServingShape& shape, const std::vector<at::Tensor>& tensors, std::vector<ServingSite> sites) {
-  if (!llama_fits(shape.heads, shape.groups, shape.width)) return nullptr;
+std::unique_ptr<ServingModel> serve_tiles(const ServingShape& shape, const View* tensors, std::vector<ServingSite> sites) {
+  if (shape.width % 16 != 0 || shape.width > 256 || shape.dimension() % 32 != 0) return nullptr;
   return std::make_unique<ServingStep<TileMode>>(shape, tensors, std::move(sites));
 }
 
@@ -231,7 +274,7 @@ std::unique_ptr<ServingModel> serve_tiles(const ServingShape& shape, const std::
 
 namespace pb {
 
-std::unique_ptr<ServingModel> serve_tiles(const ServingShape&, const std::vector<at::Tensor>&, std::vector<ServingSite>) { return nullptr; }
+std::unique_ptr<ServingModel> serve_tiles(const ServingShape&, const View*, std::vector<ServingSite>) { return nullptr; }
 
 }  // namespace pb
 

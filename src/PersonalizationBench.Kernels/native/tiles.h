@@ -6,30 +6,18 @@
 // processor with these and without tiles (Zen 4 and 5, Cooper Lake) multiplies the same operands: dots.h.
 #pragma once
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "dots.h"
 #include "products.h"
 #include "workspace.h"
 
 namespace pb {
 
-// The kernel gives the tiles' state to a process that asks for it. PBENCH_AMX=0: as if there were none.
-inline bool tiles_granted() {
-  static const bool granted = [] {
-    constexpr long kRequestPermission = 0x1023, kTileData = 18;
-    const char* wanted = std::getenv("PBENCH_AMX");
-    uint32_t a = 7, b = 0, c = 0, d = 0;
-    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    bool bf16_tiles = (d >> 22) & 1, tiles = (d >> 24) & 1;
-    return bf16_tiles && tiles && dots_there() && !(wanted && std::strcmp(wanted, "0") == 0) &&
-           syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-  }();
-  return granted;
-}
-
-inline const bool kTiles = tiles_granted();
+// Whether the level has tiles; the process has asked for their state (baseline.cpp).
+#ifdef __AMX_BF16__
+constexpr bool kTiles = true;
+#else
+constexpr bool kTiles = false;
+#endif
 
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -73,7 +61,7 @@ class Tiles {
 inline int64_t padded(int64_t n) { return (n + 31) / 32 * 32; }
 
 // Row-major copy [rows', width'], zero where the source [rows, width] ends.
-PB_BF16 static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, int64_t width, int64_t rows_to, int64_t width_to, bf16* to) {
+static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, int64_t width, int64_t rows_to, int64_t width_to, bf16* to) {
   for (int64_t r = 0; r < rows_to; r++, to += width_to) {
     int64_t copied = r < rows ? width : 0;
     if (copied) std::memcpy(to, x + r * step, copied * sizeof(bf16));
@@ -82,7 +70,7 @@ PB_BF16 static inline void pack_rows(const bf16* x, int64_t step, int64_t rows, 
 }
 
 // 16 x 16 dwords, rows and columns exchanged, rows `step` and `to_step` dwords apart.
-PB_BF16 static inline void transpose_dwords(const void* x, int64_t step, void* to, int64_t to_step) {
+static inline void transpose_dwords(const void* x, int64_t step, void* to, int64_t to_step) {
   Lanes rows[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++) std::memcpy(&rows[i], static_cast<const char*>(x) + 4 * i * step, sizeof(Lanes));
@@ -93,7 +81,7 @@ PB_BF16 static inline void transpose_dwords(const void* x, int64_t step, void* t
 
 // From row-major x [rows, width]: B tiles of x transposed (the sum runs along a row of x).
 // to[row tile of 16][step of 32 along the row][16][16] dwords
-PB_BF16 static inline void pack_transposed(const bf16* x, int64_t rows, int64_t width, uint32_t* to) {
+static inline void pack_transposed(const bf16* x, int64_t rows, int64_t width, uint32_t* to) {
   for (int64_t r = 0; r < rows; r += 16) {
     for (int64_t k = 0; k < width; k += 32, to += 256) transpose_dwords(x + r * width + k, width / 2, to, 16);
   }
@@ -101,7 +89,7 @@ PB_BF16 static inline void pack_transposed(const bf16* x, int64_t rows, int64_t 
 
 // From row-major x [rows, width]: B tiles of x itself (the sum runs down its rows).
 // to[row tile of 32][column tile of 16][16][16] dwords
-PB_BF16 static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width, int64_t columns, uint32_t* to) {
+static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width, int64_t columns, uint32_t* to) {
   for (int64_t r = 0; r < rows; r += 32) {
     for (int64_t c = 0; c < columns; c += 16, to += 256) {
       for (int64_t pair = 0; pair < 16; pair++) {
@@ -114,7 +102,7 @@ PB_BF16 static inline void pack_pairs(const bf16* x, int64_t rows, int64_t width
 }
 
 // From row-major x [rows, width]: its transpose, [width, rows], rows `to_step` elements apart.
-PB_BF16 static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, bf16* to, int64_t to_step) {
+static inline void pack_flipped(const bf16* x, int64_t rows, int64_t width, bf16* to, int64_t to_step) {
   alignas(64) uint32_t pairs[256];
   for (int64_t r = 0; r < rows; r += 32) {
     for (int64_t c = 0; c < width; c += 16) {
@@ -128,7 +116,7 @@ PB_BF16 static inline void pack_flipped(const bf16* x, int64_t rows, int64_t wid
 // with `a_step` elements per row. B: two column tiles, `b_next` dwords from one step to the next. All loads of a step come
 // before its products: of the 272 orders that give the same sums, those that mix them take up to four times as long.
 template <bool kAdd>
-PB_BF16 static inline void multiply(
+static inline void multiply(
     const bf16* a, int64_t a_step, const uint32_t* b0, const uint32_t* b1, int64_t b_next, int64_t steps, float* c, int64_t c_step) {
   if (!kTiles) {
     for (int64_t i = 0; i < 32; i += 8) dot_rows<8, 2, kAdd>(a + i * a_step, a_step, b0, b1 - b0, b_next, 16, steps, c + i * c_step, c_step);
@@ -164,7 +152,7 @@ PB_BF16 static inline void multiply(
 
 // The upper half of that: sums of 16 x 32 from one row tile.
 template <bool kAdd>
-PB_BF16 static inline void multiply_half(
+static inline void multiply_half(
     const bf16* a, int64_t a_step, const uint32_t* b0, const uint32_t* b1, int64_t b_next, int64_t steps, float* c, int64_t c_step) {
   if (!kTiles) {
     for (int64_t i = 0; i < 16; i += 8) dot_rows<8, 2, kAdd>(a + i * a_step, a_step, b0, b1 - b0, b_next, 16, steps, c + i * c_step, c_step);

@@ -1,7 +1,7 @@
 // Memory of the kernels' own.
 #pragma once
 
-#include <c10/util/Exception.h>
+#include "calls.h"
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -31,14 +31,14 @@ class Workspace {
 #ifdef __linux__
     if (base_ && page == kHugePage) madvise(base_, size_, MADV_HUGEPAGE);  // a wish: refused, it is only slower
 #endif
-    TORCH_CHECK(base_, "out of memory for ", size_, " bytes of workspace");
+    PB_CHECK(base_, "out of memory for ", size_, " bytes of workspace");
   }
 
   template <class T>
   T* take(int64_t count) {
     T* taken = reinterpret_cast<T*>(base_ + at_);
     at_ += static_cast<size_t>(count * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
-    TORCH_CHECK(at_ <= size_, "a workspace of ", size_, " bytes is too small");
+    PB_CHECK(at_ <= size_, "a workspace of ", size_, " bytes is too small");
     return taken;
   }
 
