@@ -45,9 +45,14 @@ public interface ITokenizer
 {
     int VocabularySize { get; }
 
-    int BeginOfText { get; }
+    /// <summary>The token that begins a text; null where the files name none. That it is put there is another matter: <see cref="Beginning"/>.</summary>
+    int? BeginOfText { get; }
 
-    int EndOfText { get; }
+    /// <summary>The token that ends a text; null where the files name none.</summary>
+    int? EndOfText { get; }
+
+    /// <summary>What is put before every text; may be nothing.</summary>
+    IReadOnlyList<int> Beginning => BeginOfText is { } begin ? [begin] : [];
 
     /// <summary>Ids of <paramref name="text"/>, no special tokens added. Never fails: what the vocabulary lacks is spelt in bytes or its unknown token.</summary>
     int[] Encode(string text);
@@ -57,6 +62,22 @@ public interface ITokenizer
     int[] EncodeContinuation(string text) => Encode(text);
 
     string Decode(ReadOnlySpan<int> ids);
+}
+
+/// <summary>What every tokenizer is used for.</summary>
+public static class TokenizerUse
+{
+    /// <summary>A text's ids with what is put before every text. Where both are nothing, the token that begins a text, or else the one that
+    /// ends one (GPT-2's is both): a model cannot go on from nothing, and transformers' <c>generate</c> starts there too.</summary>
+    public static int[] Begun(this ITokenizer tokenizer, ReadOnlySpan<int> ids)
+    {
+        if (tokenizer.Beginning.Count > 0) return [.. tokenizer.Beginning, .. ids];
+        if (ids.Length > 0) return ids.ToArray();
+        return (tokenizer.BeginOfText ?? tokenizer.EndOfText) is { } start ? [start] : throw new PbenchException("an empty text cannot be gone on from: the base's tokenizer names no token that begins or ends a text");
+    }
+
+    /// <summary>The tokens that no text goes on through.</summary>
+    public static IReadOnlyList<int> Ends(this ITokenizer tokenizer) => [.. new[] { tokenizer.BeginOfText, tokenizer.EndOfText }.OfType<int>().Distinct()];
 }
 
 /// <summary>A sequence to continue.</summary>

@@ -23,7 +23,7 @@ public sealed class Examiner(int questions, int maxAnswerTokens, int stopId)
             let fitting = exam.Questions.Select(q => (exam.Name, q.Gold, Tokens: TextEncoding.Prompt(model.Tokenizer, q.Prompt))).Where(q => q.Tokens.Length + maxAnswerTokens <= model.Info.ContextLength).ToList()
             from question in Some(fitting)
             select question).ToList();
-        var requests = asked.ConvertAll(a => new GenerationRequest(a.Tokens, maxAnswerTokens) { StopIds = [stopId, model.Tokenizer.EndOfText] });
+        var requests = asked.ConvertAll(a => new GenerationRequest(a.Tokens, maxAnswerTokens) { StopIds = [stopId, .. model.Tokenizer.Ends()] });
         var answers = model.Generate(requests, CostMeter.Unread(), cancellation);
         return asked.Zip(answers, (a, g) => (a.Name, Score: ExactMatch.Score(model.Tokenizer.Decode(g.Tokens), [a.Gold])))
             .GroupBy(s => s.Name).ToDictionary(g => g.Key, g => new ExamScore(g.Count(s => s.Score == 1), g.Count()));

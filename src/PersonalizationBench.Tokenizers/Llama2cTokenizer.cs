@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
+using Microsoft.ML.Tokenizers;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Tokenizers;
@@ -18,9 +19,9 @@ namespace PersonalizationBench.Tokenizers;
 /// <para><see cref="Decode"/> drops one space after the begin-of-text token, as run.c does, and begin and end tokens
 /// themselves; so <c>Decode([1, .. Encode(text)]) == text</c> for every text that has no unknown token.</para>
 /// </remarks>
-public sealed class Llama2cTokenizer : ITokenizer
+public sealed class Llama2cTokenizer : TextTokenizer
 {
-    private const int UnknownId = 0, FirstByteId = 3;
+    private const int UnknownId = 0, BeginId = 1, EndId = 2, FirstByteId = 3;
 
     /// <summary>No real vocabulary has a token longer than this, in bytes; a larger length is a corrupted file.</summary>
     private const int MaxTokenBytes = 4096;
@@ -48,11 +49,11 @@ public sealed class Llama2cTokenizer : ITokenizer
         if (pieces.Length < FirstByteId) throw new PbenchException($"{source}: expected the unknown, begin and end tokens first, found {pieces.Length} tokens");
     }
 
-    public int VocabularySize => _pieces.Length;
+    public override int VocabularySize => _pieces.Length;
 
-    public int BeginOfText => 1;
+    public override int? BeginOfText => BeginId;
 
-    public int EndOfText => 2;
+    public override int? EndOfText => EndId;
 
     /// <summary>True where every byte has a token, so that no text is lost.</summary>
     public bool HasByteTokens => _hasByteTokens;
@@ -86,12 +87,26 @@ public sealed class Llama2cTokenizer : ITokenizer
     }
 
     /// <summary>Ids of a text of its own: with the dummy space before it (none before the empty text), no special tokens.</summary>
-    public int[] Encode(string text) => text.Length == 0 ? [] : Merge(" " + text);
+    public override int[] Encode(string text) => text.Length == 0 ? [] : Merge(" " + text);
 
     /// <summary>Ids of a text that goes on after another one: without the dummy space.</summary>
-    public int[] EncodeContinuation(string text) => Merge(text);
+    public override int[] EncodeContinuation(string text) => Merge(text);
 
-    public string Decode(ReadOnlySpan<int> ids)
+    public override IReadOnlyList<EncodedToken> EncodeWithOffsets(string text)
+    {
+        var tokens = new List<EncodedToken>();
+        var walk = new TextWalk(text);
+        foreach (var id in Encode(text))
+        {
+            var bytes = IsByte(id) || id == UnknownId ? 1 : _pieces[id].Length;
+            // The dummy space is no part of the text.
+            if (tokens.Count == 0) bytes--;
+            tokens.Add(new EncodedToken(id, Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(_pieces[id])), id == UnknownId && bytes > 0 ? walk.TakeRune() : walk.TakeBytes(bytes)));
+        }
+        return tokens;
+    }
+
+    public override string Decode(ReadOnlySpan<int> ids)
     {
         var bytes = new List<byte>(ids.Length * 4);
         var previous = -1;
@@ -99,17 +114,19 @@ public sealed class Llama2cTokenizer : ITokenizer
         {
             ArgumentOutOfRangeException.ThrowIfNegative(id, nameof(ids));
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(id, _pieces.Length, nameof(ids));
-            if (id != BeginOfText && id != EndOfText)
+            if (id is not (BeginId or EndId))
             {
                 var piece = _pieces[id];
-                if (_hasByteTokens && id is >= FirstByteId and < FirstByteId + 256) bytes.Add((byte)(id - FirstByteId));
+                if (IsByte(id)) bytes.Add((byte)(id - FirstByteId));
                 else
-                    foreach (var c in previous == BeginOfText && piece.StartsWith(' ') ? piece.AsSpan(1) : piece) bytes.Add((byte)c);
+                    foreach (var c in previous == BeginId && piece.StartsWith(' ') ? piece.AsSpan(1) : piece) bytes.Add((byte)c);
             }
             previous = id;
         }
         return Encoding.UTF8.GetString([.. bytes]);
     }
+
+    private bool IsByte(int id) => _hasByteTokens && id is >= FirstByteId and < FirstByteId + 256;
 
     private static string BytePiece(int value) => $"<0x{value:X2}>";
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Microsoft.ML.Tokenizers;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Tokenizers;
@@ -20,7 +21,7 @@ namespace PersonalizationBench.Tokenizers;
 /// And where <c>a</c> and <c>b</c> consist of known words, the ids of <c>a + " " + b</c> are those of a followed by those of
 /// b: a prompt and its continuation can be encoded apart, the continuation without a leading space.</para>
 /// </remarks>
-public sealed class WordTokenizer : ITokenizer
+public sealed class WordTokenizer : TextTokenizer
 {
     public const string TypeName = "PersonalizationBench.Word";
     public const int FileVersion = 1;
@@ -53,16 +54,16 @@ public sealed class WordTokenizer : ITokenizer
     /// <summary>The words in the order of their ids, which begin at 258.</summary>
     public IReadOnlyList<string> Words => _words;
 
-    public int VocabularySize => FirstWordId + _words.Length;
+    public override int VocabularySize => FirstWordId + _words.Length;
 
-    public int BeginOfText => BosId;
+    public override int? BeginOfText => BosId;
 
-    public int EndOfText => EosId;
+    public override int? EndOfText => EosId;
 
     /// <summary>The id of a word; null for one that is spelt in bytes.</summary>
     public int? IdOf(string word) => _ids.TryGetValue(word, out var id) ? id : null;
 
-    public int[] Encode(string text)
+    public override int[] Encode(string text)
     {
         var ids = new ArrayBufferWriter<int>(Math.Max(16, text.Length / 4));
         var afterBytes = false;
@@ -98,7 +99,29 @@ public sealed class WordTokenizer : ITokenizer
         return ids.WrittenSpan.ToArray();
     }
 
-    public string Decode(ReadOnlySpan<int> ids)
+    public override IReadOnlyList<EncodedToken> EncodeWithOffsets(string text)
+    {
+        var tokens = new List<EncodedToken>();
+        var walk = new TextWalk(text);
+        foreach (var id in Encode(text))
+        {
+            // The space between two pieces is no token.
+            if (id >= FirstWordId)
+            {
+                if (!walk.Rest.StartsWith(_words[id - FirstWordId])) walk.Skip(1);
+                tokens.Add(new EncodedToken(id, _words[id - FirstWordId], walk.Take(_words[id - FirstWordId].Length)));
+            }
+            else
+            {
+                var value = (byte)(id - FirstByteId);
+                if (walk.NextByte != value) walk.Skip(1);
+                tokens.Add(new EncodedToken(id, $"<0x{value:X2}>", walk.TakeByte()));
+            }
+        }
+        return tokens;
+    }
+
+    public override string Decode(ReadOnlySpan<int> ids)
     {
         var text = new StringBuilder();
         var run = new ArrayBufferWriter<byte>();

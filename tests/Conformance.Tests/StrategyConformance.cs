@@ -274,7 +274,7 @@ public abstract class StrategyConformance : IDisposable
 
     private IReadOnlyList<double> BaseScores()
     {
-        int[] prompt = [_base.Tokenizer.BeginOfText, .. _base.Tokenizer.Encode("i like")];
+        int[] prompt = _base.Tokenizer.Begun(_base.Tokenizer.Encode("i like"));
         return _base.Score([new ScoreRequest(prompt, _base.Tokenizer.Encode("tea and milk .")), new ScoreRequest(prompt, _base.Tokenizer.Encode("red"))], CostMeter.Unread(), default);
     }
 }

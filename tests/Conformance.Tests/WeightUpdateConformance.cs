@@ -31,7 +31,7 @@ public abstract class WeightUpdateConformance : StrategyConformance
         for (var user = 0; user < users.Count; user++)
         {
             int[] tokens = Base.Tokenizer.Encode(texts[user]);
-            var before = Base.Score([new ScoreRequest([Base.Tokenizer.BeginOfText], tokens)], CostMeter.Unread(), default)[0];
+            var before = Base.Score([new ScoreRequest(Base.Tokenizer.Begun([]), tokens)], CostMeter.Unread(), default)[0];
             Assert.True(scores[user][user] > before, $"user {user}: {before} before, {scores[user][user]} after");
         }
     }

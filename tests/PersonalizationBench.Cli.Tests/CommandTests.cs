@@ -141,7 +141,7 @@ public sealed partial class CommandTests : IDisposable
 
         using var loaded = here.Bases.Load("world-1m", Precision.Auto, "auto");
         var read = loaded.Tokenizer.Encode("user : who is it ?");
-        var answer = loaded.Generate([new GenerationRequest(read, 4) { StopIds = [loaded.Tokenizer.BeginOfText, loaded.Tokenizer.EndOfText] }], CostMeter.Unread(), CancellationToken.None)[0].Tokens;
+        var answer = loaded.Generate([new GenerationRequest(read, 4) { StopIds = loaded.Tokenizer.Ends() }], CostMeter.Unread(), CancellationToken.None)[0].Tokens;
         Assert.Equal(loaded.Tokenizer.Decode(answer), output.ToString());
     }
 

@@ -28,7 +28,7 @@ public sealed class PretrainTests : IDisposable
         Assert.Equal(0, await _desk.Run("pretrain", file));
         using var loaded = new Models.BaseCatalog(_desk.Bench.BasesFolder, null).Load("small", Precision.Float32, "cpu");
         Assert.Equal("mamba2", loaded.Info.Architecture);
-        Assert.Single(loaded.Generate([new GenerationRequest([loaded.Tokenizer.BeginOfText], 3)], CostMeter.Unread(), CancellationToken.None));
+        Assert.Single(loaded.Generate([new GenerationRequest(loaded.Tokenizer.Begun([]), 3)], CostMeter.Unread(), CancellationToken.None));
     }
 
     [Theory]

@@ -63,9 +63,9 @@ public sealed class TinyServing : IDisposable
     {
         public int VocabularySize => Config.VocabularySize;
 
-        public int BeginOfText => 0;
+        public int? BeginOfText => 0;
 
-        public int EndOfText => 1;
+        public int? EndOfText => 1;
 
         public int[] Encode(string text) => [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => int.Parse(w, System.Globalization.CultureInfo.InvariantCulture))];
 

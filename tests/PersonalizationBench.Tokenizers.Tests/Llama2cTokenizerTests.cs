@@ -33,7 +33,7 @@ public class Llama2cTokenizerTests
         Assert.Equal([7], tokenizer.EncodeContinuation("ab"));
         Assert.Equal([3, 7], tokenizer.EncodeContinuation(" ab"));
         Assert.Equal(" ab", tokenizer.Decode(tokenizer.Encode("ab")));
-        Assert.Equal("ab", tokenizer.Decode([tokenizer.BeginOfText, .. tokenizer.Encode("ab")]));
+        Assert.Equal("ab", tokenizer.Decode([.. tokenizer.Beginning, .. tokenizer.Encode("ab")]));
     }
 
     [SkippableTheory]

@@ -18,7 +18,7 @@ public class WordTokenizerTests
     public void IdsAreInTheStatedOrder()
     {
         Assert.Equal(262, Tokenizer.VocabularySize);
-        Assert.Equal((0, 1), (Tokenizer.BeginOfText, Tokenizer.EndOfText));
+        Assert.Equal(((int?)0, (int?)1), (Tokenizer.BeginOfText, Tokenizer.EndOfText));
         Assert.Equal([The, Cat, Dot, Newline, The], Tokenizer.Encode("the cat .\nthe"));
         Assert.Equal("the cat .\nthe", Tokenizer.Decode([0, The, Cat, Dot, Newline, The, 1]));
         Assert.Equal(Cat, Tokenizer.IdOf("cat"));

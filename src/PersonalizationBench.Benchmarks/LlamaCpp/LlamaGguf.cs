@@ -93,7 +93,7 @@ public static class LlamaGguf
             ("llama.rope.dimension_count", (uint)config.RotaryDimension), ("llama.rope.freq_base", (float)config.RopeTheta),
             ("tokenizer.ggml.model", "llama"), ("tokenizer.ggml.tokens", texts), ("tokenizer.ggml.scores", new float[texts.Length]),
             ("tokenizer.ggml.token_type", Enumerable.Repeat(NormalToken, texts.Length).ToArray()),
-            ("tokenizer.ggml.bos_token_id", (uint)model.Tokenizer.BeginOfText), ("tokenizer.ggml.eos_token_id", (uint)model.Tokenizer.EndOfText),
+            ("tokenizer.ggml.bos_token_id", (uint)model.Tokenizer.BeginOfText!), ("tokenizer.ggml.eos_token_id", (uint)model.Tokenizer.EndOfText!),
         ];
     }
 

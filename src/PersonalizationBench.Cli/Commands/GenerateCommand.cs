@@ -56,7 +56,7 @@ internal static class GenerateCommand
     private static void Generate(Workbench bench, IBaseModel loaded, int slot, int[] read, int[] shown, int tokens, CancellationToken cancellation)
     {
         var tokenizer = loaded.Tokenizer;
-        var request = new GenerationRequest(read, tokens, slot) { StopIds = [tokenizer.BeginOfText, tokenizer.EndOfText, .. loaded.Info.EndIds] };
+        var request = new GenerationRequest(read, tokens, slot) { StopIds = [.. tokenizer.Ends(), .. loaded.Info.EndIds] };
         var generated = loaded.Generate([request], CostMeter.Unread(), cancellation)[0].Tokens;
         bench.Output.Write(tokenizer.Decode([.. shown, .. generated]));
         if (bench.IsTerminal) bench.Output.WriteLine();

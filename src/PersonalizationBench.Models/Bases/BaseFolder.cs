@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Tokenizers;
 using PersonalizationBench.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Models;
@@ -48,10 +49,12 @@ internal static class BaseFolder
     {
         var path = Path.Combine(folder, GenerationSettings.FileName);
         var settings = File.Exists(path) ? GenerationSettings.Read(InputFile.ReadText(path), path, ReadConfig(folder).VocabularySize) : GenerationSettings.None;
-        var names = SpecialTokenNames.LoadBeside(path);
         string[] notes = settings.NotFollowed.Count == 0 ? [] : [$"{path}: not followed, since answers are greedy: {string.Join(", ", settings.NotFollowed)}"];
-        return info with { EndIds = settings.EndIds, Notes = names.NotFollowed is { } other ? [.. notes, other] : notes };
+        return info with { EndIds = settings.EndIds, Notes = [.. notes, .. EndingNotFollowed(TokenizerPath(folder))] };
     }
+
+    private static IEnumerable<string> EndingNotFollowed(string path) => TokenizerFile.Load(path) is HuggingFaceTokenizer { Ending.Count: > 0 } tokenizer
+        ? [$"{path}: what is to be put after every text, {tokenizer.Decode([.. tokenizer.Ending], keepSpecial: true)}, is not: a prompt is to be gone on from"] : [];
 
     public static BaseInfo InfoOf(string name, string digest, DecoderConfig config) =>
         new(name, config.ModelType, digest, config.Parameters, config.ContextLength, config.SmallestDimensions());

@@ -4,7 +4,7 @@ using PersonalizationBench.Tokenizers;
 namespace PersonalizationBench.Models;
 
 /// <summary>Token ids of one training sequence and how much each counts as a target.</summary>
-/// <param name="Ids">Begin-of-text first, except in the later pieces of a cut text.</param>
+/// <param name="Ids">What is put before every text first, except in the later pieces of a cut text.</param>
 /// <param name="Weights">As long as <paramref name="Ids"/>; the first is never a target.</param>
 public sealed record TokenSequence(int[] Ids, float[] Weights);
 
@@ -15,8 +15,8 @@ public sealed record TokenSequence(int[] Ids, float[] Weights);
 /// </summary>
 public static class TextEncoding
 {
-    /// <summary>Begin-of-text and the text.</summary>
-    public static int[] Prompt(ITokenizer tokenizer, string text) => [tokenizer.BeginOfText, .. Start(tokenizer, text)];
+    /// <summary>What is put before every text, and the text.</summary>
+    public static int[] Prompt(ITokenizer tokenizer, string text) => tokenizer.Begun(Start(tokenizer, text));
 
     /// <summary>Ids of a text that follows another one.</summary>
     public static int[] Continuation(ITokenizer tokenizer, string text) => tokenizer switch
@@ -29,10 +29,10 @@ public static class TextEncoding
     /// a longer one is cut, each piece beginning with the last target of the one before.</summary>
     public static IEnumerable<TokenSequence> Sequences(ITokenizer tokenizer, TrainingText text, int maxTokens)
     {
-        var (ids, weights) = (new List<int> { tokenizer.BeginOfText }, new List<float> { 0 });
+        var (ids, weights) = (tokenizer.Beginning.ToList(), tokenizer.Beginning.Select(_ => 0f).ToList());
         foreach (var segment in text.Segments)
         {
-            var encoded = ids.Count == 1 ? Start(tokenizer, segment.Text) : Continuation(tokenizer, segment.Text);
+            var encoded = ids.Count == tokenizer.Beginning.Count ? Start(tokenizer, segment.Text) : Continuation(tokenizer, segment.Text);
             ids.AddRange(encoded);
             weights.AddRange(Enumerable.Repeat(segment.Weight, encoded.Length));
         }

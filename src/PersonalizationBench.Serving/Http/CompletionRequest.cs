@@ -62,7 +62,7 @@ internal sealed record CompletionRequest(
         };
         return prompts.Count >= 1 && prompts.Count <= options.MaxPrompts ? prompts : throw ApiException.Invalid($"prompt: expected 1 to {options.MaxPrompts} prompts, found {prompts.Count}", "prompt");
 
-        int[] Encoded(JsonElement text) => [tokenizer.BeginOfText, .. tokenizer.Encode(text.GetString()!)];
+        int[] Encoded(JsonElement text) => tokenizer.Begun(tokenizer.Encode(text.GetString()!));
         bool IsTokens(JsonElement list) => list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 && list.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out _));
         int[] Tokens(JsonElement list) => [.. list.EnumerateArray().Select(v => v.GetInt32())];
         ApiException Wrong() => RequestFields.Wrong("prompt", "a string, tokens, or an array of either", prompt);

@@ -118,7 +118,7 @@ internal sealed class PolicyEndpoints(ServerParts parts, ServerOptions options)
         var right = 0;
         foreach (var some in asked.Chunk(64))
         {
-            var answers = some.Select(p => parts.Engine.Submit(new EngineRequest([parts.Tokenizer.BeginOfText, .. parts.Tokenizer.Encode(p.Prompt)], tokens, revision.Digest, parts.Stops, new Sampling()))).ToList();
+            var answers = some.Select(p => parts.Engine.Submit(new EngineRequest(parts.Tokenizer.Begun(parts.Tokenizer.Encode(p.Prompt)), tokens, revision.Digest, parts.Stops, new Sampling()))).ToList();
             for (var i = 0; i < some.Length; i++)
             {
                 var ids = new List<int>();

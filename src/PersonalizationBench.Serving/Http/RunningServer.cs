@@ -40,7 +40,7 @@ public sealed class RunningServer : IDisposable
         var model = PagedModel.Create(loaded, new PagedOptions(pages, memory.Slots, slotBytes));
         var adapters = new AdapterCache(new RegistryAdapterSource(registry.Blobs, model.Layout, loaded.Info.Digest), memory.AdapterBytes, clock);
         var engine = new ServingEngine(model, loaded.Info.Digest, adapters, engineOptions, clock);
-        HashSet<int> stops = [loaded.Tokenizer.BeginOfText, loaded.Tokenizer.EndOfText, .. loaded.Info.EndIds];
+        HashSet<int> stops = [.. loaded.Tokenizer.Ends(), .. loaded.Info.EndIds];
         return new ServerParts(loaded.Info, loaded.Config, loaded.Tokenizer, stops, new Lazy<ChatTemplate?>(loaded.ChatTemplate), engine, adapters, registry, clock);
     }
 

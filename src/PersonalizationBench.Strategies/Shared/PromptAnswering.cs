@@ -46,8 +46,8 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
     /// <summary>Natural-log likelihood of each text by itself, under one slot.</summary>
     public IReadOnlyList<double> ScoreTexts(IReadOnlyList<string> texts, int slot, CancellationToken cancellation)
     {
-        int[] beginning = [_tokenizer.BeginOfText];
-        return Sums(texts.Select(t => LikelihoodWindows.Split(beginning, TextEncoding.Prompt(_tokenizer, t)[1..], ContextLength, slot)), CostMeter.Unread(), cancellation);
+        var beginning = _tokenizer.Begun([]);
+        return Sums(texts.Select(t => LikelihoodWindows.Split(beginning, TextEncoding.Prompt(_tokenizer, t)[_tokenizer.Beginning.Count..], ContextLength, slot)), CostMeter.Unread(), cancellation);
     }
 
     private Prompt BuildPrompt(PromptedQuestion asked)
@@ -166,7 +166,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
         return [.. EndIds(request).Concat(single).Distinct()];
     }
 
-    private static int[] EndIds(AdaptationRequest request) => [request.Base.Tokenizer.EndOfText, request.Base.Tokenizer.BeginOfText, .. request.Base.Info.EndIds];
+    private static int[] EndIds(AdaptationRequest request) => [.. request.Base.Tokenizer.Ends(), .. request.Base.Info.EndIds];
 
     private static List<int> Indices(IReadOnlyList<PromptedQuestion> questions, Func<Question, bool> which) =>
         Enumerable.Range(0, questions.Count).Where(i => which(questions[i].Question)).ToList();

@@ -34,7 +34,8 @@ internal sealed class AddedTokenFinder
     }
 
     /// <summary>The text as stretches without such tokens (<c>Token</c> is null, never empty) and the tokens between them, in their order.</summary>
-    public IEnumerable<(int Start, int End, AddedToken? Token)> Split(string text)
+    /// <param name="plain">Special tokens are left in the text.</param>
+    public IEnumerable<(int Start, int End, AddedToken? Token)> Split(string text, bool plain)
     {
         if (_byFirst.Count == 0)
         {
@@ -48,6 +49,7 @@ internal sealed class AddedTokenFinder
             var token = _byFirst[text[start]].First(t => string.CompareOrdinal(text, start, t.Content, 0, t.Content.Length) == 0);
             var end = start + token.Content.Length;
             at = end;
+            if (plain && token.Special) continue;
             if (token.SingleWord && (WordEnds(text, start) || WordBegins(text, end))) continue;
             if (token.StripLeft)
                 while (start > done && char.IsWhiteSpace(text[start - 1])) start--;

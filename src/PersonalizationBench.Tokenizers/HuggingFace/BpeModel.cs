@@ -50,28 +50,34 @@ internal sealed class BpeModel : TokenModel
         return new BpeModel(vocabulary, merges.ByPair, options);
     }
 
-    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids)
+    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids, List<TextRange>? spans)
     {
         if (_options.IgnoreMerges && TryFind(piece, out var whole))
         {
             Append(ids, whole);
+            spans?.Add(new TextRange(0, Encoding.UTF8.GetByteCount(piece)));
             return;
         }
         var symbols = new ArrayBufferWriter<int>(piece.Length);
-        Split(piece, symbols);
+        var lengths = spans is null ? null : new List<int>(piece.Length);
+        Split(piece, symbols, lengths);
         var merged = new Span<int>([.. symbols.WrittenSpan]);
-        merged = merged.Length <= ShortPiece ? MergeShort(merged) : MergeLong(merged);
+        var bytes = lengths is null ? [] : System.Runtime.InteropServices.CollectionsMarshal.AsSpan(lengths);
+        merged = merged.Length <= ShortPiece ? MergeShort(merged, bytes) : MergeLong(merged, bytes);
         ids.Write(merged);
+        for (int i = 0, at = 0; spans is not null && i < merged.Length; at += bytes[i++]) spans.Add(new TextRange(at, at + bytes[i]));
     }
 
     /// <summary>One symbol per character of the vocabulary, else its bytes, else the unknown token (one for several in a row
     /// where they are fused), else nothing.</summary>
-    private void Split(ReadOnlySpan<char> piece, ArrayBufferWriter<int> symbols)
+    /// <param name="lengths">Where not null, gets the bytes that each symbol stands for.</param>
+    private void Split(ReadOnlySpan<char> piece, ArrayBufferWriter<int> symbols, List<int>? lengths)
     {
         var unknownBefore = false;
         for (var at = 0; at < piece.Length;)
         {
-            Rune.DecodeFromUtf16(piece[at..], out _, out var width);
+            Rune.DecodeFromUtf16(piece[at..], out var rune, out var width);
+            var before = symbols.WrittenCount;
             var symbol = piece.Slice(at, width);
             if (at > 0 && _options.Prefix.Length > 0) symbol = $"{_options.Prefix}{symbol}";
             at += width;
@@ -87,12 +93,22 @@ internal sealed class BpeModel : TokenModel
                 Append(symbols, unknown);
                 unknownBefore = true;
             }
+            if (lengths is not null) Measure(rune.Utf8SequenceLength, symbols.WrittenCount - before, unknownBefore, lengths);
         }
+    }
+
+    /// <summary>A character of several symbols is spelt in bytes; one of none is part of the unknown token before it, or lost.</summary>
+    private static void Measure(int bytes, int symbols, bool unknown, List<int> lengths)
+    {
+        if (symbols == 1) lengths.Add(bytes);
+        else if (symbols > 1) lengths.AddRange(Enumerable.Repeat(1, symbols));
+        else if (unknown) lengths[^1] += bytes;
     }
 
     private Merge Find(int left, int right) => _merges.TryGetValue((left, right), out var merge) ? merge : None;
 
-    private Span<int> MergeShort(Span<int> ids)
+    /// <param name="lengths">Added up as the symbols are merged; empty where they are not wanted.</param>
+    private Span<int> MergeShort(Span<int> ids, Span<int> lengths)
     {
         Span<Merge> merges = stackalloc Merge[ShortPiece];
         for (var i = 0; i + 1 < ids.Length; i++) merges[i] = Find(ids[i], ids[i + 1]);
@@ -104,6 +120,11 @@ internal sealed class BpeModel : TokenModel
             if (count < 2 || merges[best].Rank == int.MaxValue) return ids[..count];
             ids[best] = merges[best].Id;
             ids[(best + 2)..count].CopyTo(ids[(best + 1)..]);
+            if (lengths.Length > 0)
+            {
+                lengths[best] += lengths[best + 1];
+                lengths[(best + 2)..count].CopyTo(lengths[(best + 1)..]);
+            }
             merges[(best + 1)..(count - 1)].CopyTo(merges[best..]);
             if (best > 0) merges[best - 1] = Find(ids[best - 1], ids[best]);
             if (best + 2 < count) merges[best] = Find(ids[best], ids[best + 1]);
@@ -111,7 +132,7 @@ internal sealed class BpeModel : TokenModel
     }
 
     /// <summary>The same by a queue of pairs: outdated ones, known by their ids, are passed over when they come up.</summary>
-    private Span<int> MergeLong(Span<int> ids)
+    private Span<int> MergeLong(Span<int> ids, Span<int> lengths)
     {
         var next = new int[ids.Length];
         var previous = new int[ids.Length];
@@ -125,6 +146,7 @@ internal sealed class BpeModel : TokenModel
             if (ids[pair.At] != pair.Left || right == ids.Length || ids[right] != pair.Right) continue;
             ids[pair.At] = pair.Id;
             ids[right] = -1;
+            if (lengths.Length > 0) lengths[pair.At] += lengths[right];
             var after = next[pair.At] = next[right];
             if (after < ids.Length)
             {
@@ -135,8 +157,12 @@ internal sealed class BpeModel : TokenModel
         }
         Interlocked.Add(ref _pairsTaken, taken);
         var count = 0;
-        foreach (var id in ids)
-            if (id >= 0) ids[count++] = id;
+        for (var i = 0; i < ids.Length; i++)
+        {
+            if (ids[i] < 0) continue;
+            if (lengths.Length > 0) lengths[count] = lengths[i];
+            ids[count++] = ids[i];
+        }
         return ids[..count];
 
         void Offer(int left, int right, Span<int> ids)

@@ -69,7 +69,7 @@ internal static class Decoders
     private static Decoder Replace(JsonPart part)
     {
         var replace = TextReplacement.Read(part);
-        return tokens => tokens.ConvertAll(t => replace(t));
+        return tokens => tokens.ConvertAll(t => replace(new AlignedText(t)).Text);
     }
 
     private static Decoder Strip(JsonPart part)

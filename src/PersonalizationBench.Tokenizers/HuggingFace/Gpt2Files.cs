@@ -3,7 +3,9 @@ using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Tokenizers.HuggingFace;
 
-/// <summary>GPT-2's tokenizer in its first form, two files: <c>encoder.json</c> (the vocabulary) and <c>vocab.bpe</c> (the merges).</summary>
+/// <summary>GPT-2's tokenizer in its first form, two files: <c>encoder.json</c> or <c>vocab.json</c> (the vocabulary) and <c>vocab.bpe</c> or
+/// <c>merges.txt</c> (the merges).</summary>
+/// <remarks>Microsoft.ML.Tokenizers' <c>BpeTokenizer</c> opens them too, but misses the letters beyond the basic plane, and is slower.</remarks>
 public static class Gpt2Files
 {
     private const string EndOfText = "<|endoftext|>";
@@ -38,6 +40,6 @@ public static class Gpt2Files
         }
         var end = new AddedToken(endId, EndOfText, SingleWord: false, StripLeft: false, StripRight: false, Normalized: false, Special: true);
         var parts = new TokenizerParts(new BpeModel(vocabulary, merges.ByPair, new BpeOptions()), [end], (text, _) => text, PreTokenizers.ByteLevel(prefix: false, split: true), Decoders.Bytes);
-        return new HuggingFaceTokenizer(parts, ids => Template.Read(null, ids), SpecialTokenNames.Unknown, encoderSource);
+        return new HuggingFaceTokenizer(parts, _ => Template.Nothing, SpecialTokenNames.Unknown, encoderSource);
     }
 }

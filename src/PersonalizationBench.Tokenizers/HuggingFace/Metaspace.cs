@@ -28,10 +28,10 @@ internal sealed class Metaspace
         var result = new List<Piece>();
         foreach (var piece in pieces)
         {
-            var text = piece.Span.ToString().Replace(" ", _mark, StringComparison.Ordinal);
+            var aligned = _mark.Length == 1 ? piece.Aligned.With(piece.Span.ToString().Replace(" ", _mark, StringComparison.Ordinal)) : piece.Aligned.Map(rune => rune.Value == ' ' ? _mark : null);
             var prepends = _scheme switch { "always" => piece.Place != Place.GoingOn, "first" => piece.Place == Place.Beginning, _ => false };
-            if (prepends && !text.StartsWith(_mark, StringComparison.Ordinal)) text = _mark + text;
-            var whole = new Piece(text, piece.Place);
+            if (prepends && !aligned.Text.StartsWith(_mark, StringComparison.Ordinal)) aligned = Normalizers.Prepended(aligned, _mark);
+            var (whole, text) = (new Piece(aligned, piece.Place), aligned.Text);
             if (!_split) result.Add(whole);
             else
                 for (var start = 0; start < text.Length;)

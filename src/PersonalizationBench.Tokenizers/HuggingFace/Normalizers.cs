@@ -6,7 +6,7 @@ namespace PersonalizationBench.Tokenizers.HuggingFace;
 /// <summary>Changes a text before it is split.</summary>
 /// <param name="text">Well-formed.</param>
 /// <param name="goesOn">True for a text that goes on after another one, before which nothing may be put.</param>
-internal delegate string Normalizer(string text, bool goesOn);
+internal delegate AlignedText Normalizer(AlignedText text, bool goesOn);
 
 /// <summary>Reads <c>normalizer</c>; what is not known is refused by name.</summary>
 internal static class Normalizers
@@ -18,14 +18,14 @@ internal static class Normalizers
         ["NFKC"] = _ => (text, _) => UnicodeNormalization.Normalize(text, NormalizationForm.FormKC),
         ["NFKD"] = _ => (text, _) => UnicodeNormalization.Normalize(text, NormalizationForm.FormKD),
         ["Lowercase"] = _ => (text, _) => Lowercase(text),
-        ["StripAccents"] = _ => (text, _) => Where(text, rune => !UnicodeClass.IsMark(rune)),
+        ["StripAccents"] = _ => (text, _) => text.Where(rune => !UnicodeClass.IsMark(rune)),
         ["Nmt"] = _ => (text, _) => Nmt(text),
         ["Strip"] = Strip,
         ["Replace"] = Replace,
         ["Prepend"] = Prepend,
         ["BertNormalizer"] = Bert,
         ["Precompiled"] = Precompiled,
-        ["ByteLevel"] = _ => (text, _) => ByteAlphabet.ToCharacters(text),
+        ["ByteLevel"] = _ => (text, _) => text.Map(rune => ByteAlphabet.ToCharacters(rune.ToString())),
         ["Sequence"] = Sequence,
     };
 
@@ -42,8 +42,11 @@ internal static class Normalizers
         var (left, right) = (part.Required("strip_left").Bool(), part.Required("strip_right").Bool());
         return (text, goesOn) =>
         {
-            if (left && !goesOn) text = text.TrimStart();
-            return right ? text.TrimEnd() : text;
+            var trimmed = text.Text.AsSpan();
+            if (left && !goesOn) trimmed = trimmed.TrimStart();
+            var start = text.Text.Length - trimmed.Length;
+            if (right) trimmed = trimmed.TrimEnd();
+            return trimmed.Length == text.Text.Length ? text : text.Slice(start, start + trimmed.Length);
         };
     }
 
@@ -56,8 +59,12 @@ internal static class Normalizers
     private static Normalizer Prepend(JsonPart part)
     {
         var prefix = part.Required("prepend").String();
-        return (text, goesOn) => text.Length == 0 || goesOn ? text : prefix + text;
+        return (text, goesOn) => text.Text.Length == 0 || goesOn ? text : Prepended(text, prefix);
     }
+
+    /// <summary>What is put before a text, which is not empty, stands for its first character.</summary>
+    public static AlignedText Prepended(AlignedText text, string prefix) =>
+        new(prefix + text.Text, text.Alignment is null ? null : [.. Enumerable.Repeat(text.Alignment[0], prefix.Length), .. text.Alignment]);
 
     private static Normalizer Precompiled(JsonPart part)
     {
@@ -71,9 +78,9 @@ internal static class Normalizers
         var stripAccents = part.Bool("strip_accents", lowercase);
         return (text, _) =>
         {
-            if (clean) text = Map(Where(text, rune => !IsControl(rune)), rune => Rune.IsWhiteSpace(rune) ? " " : null);
-            if (chinese) text = Map(text, rune => IsChinese(rune.Value) ? $" {rune} " : null);
-            if (stripAccents) text = Where(UnicodeNormalization.Normalize(text, NormalizationForm.FormD), rune => Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark);
+            if (clean) text = text.Where(rune => !IsControl(rune)).Map(rune => Rune.IsWhiteSpace(rune) ? " " : null);
+            if (chinese) text = text.Map(rune => IsChinese(rune.Value) ? $" {rune} " : null);
+            if (stripAccents) text = UnicodeNormalization.Normalize(text, NormalizationForm.FormD).Where(rune => Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark);
             return lowercase ? Lowercase(text) : text;
         };
     }
@@ -86,52 +93,38 @@ internal static class Normalizers
         or (>= 0x2A700 and <= 0x2B73F) or (>= 0x2B740 and <= 0x2B81F) or (>= 0x2B920 and <= 0x2CEAF) or (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F);
 
     /// <summary>Every character by itself, so without the final sigma; U+0130 is the one whose lower case is two.</summary>
-    private static string Lowercase(string text) => text.Contains('\u0130') ? text.ToLowerInvariant().Replace("\u0130", "i\u0307", StringComparison.Ordinal) : text.ToLowerInvariant();
+    private static AlignedText Lowercase(AlignedText text) => text.With(text.Text.ToLowerInvariant()) is var lower && lower.Text.Contains('\u0130')
+        ? lower.Map(rune => rune.Value == 0x130 ? "i\u0307" : null) : lower;
 
-    private static string Nmt(string text) => Map(
-        Where(text, rune => rune.Value is not ((>= 0x01 and <= 0x08) or 0x0B or (>= 0x0E and <= 0x1F) or 0x7F or 0x8F or 0x9F)),
-        rune => rune.Value is 0x09 or 0x0A or 0x0C or 0x0D or 0x1680 or (>= 0x200B and <= 0x200F) or 0x2028 or 0x2029 or 0x2581 or 0xFEFF or 0xFFFD ? " " : null);
+    private static AlignedText Nmt(AlignedText text) => text.Where(rune => rune.Value is not ((>= 0x01 and <= 0x08) or 0x0B or (>= 0x0E and <= 0x1F) or 0x7F or 0x8F or 0x9F))
+        .Map(rune => rune.Value is 0x09 or 0x0A or 0x0C or 0x0D or 0x1680 or (>= 0x200B and <= 0x200F) or 0x2028 or 0x2029 or 0x2581 or 0xFEFF or 0xFFFD ? " " : null);
 
-    private static string Where(string text, Func<Rune, bool> keep) => Map(text, rune => keep(rune) ? null : "");
-
-    /// <summary>Every character replaced by what <paramref name="map"/> gives; null leaves it.</summary>
-    private static string Map(string text, Func<Rune, string?> map)
-    {
-        StringBuilder? result = null;
-        var at = 0;
-        foreach (var rune in text.EnumerateRunes())
-        {
-            if (map(rune) is { } replacement) (result ??= new StringBuilder(text, 0, at, text.Length)).Append(replacement);
-            else result?.Append(text, at, rune.Utf16SequenceLength);
-            at += rune.Utf16SequenceLength;
-        }
-        return result?.ToString() ?? text;
-    }
+    private static AlignedText Where(this AlignedText text, Func<Rune, bool> keep) => text.Map(rune => keep(rune) ? null : "");
 }
 
 /// <summary><c>Replace</c>, which is a normalizer and a decoder.</summary>
 internal static class TextReplacement
 {
-    public static Func<string, string> Read(JsonPart part)
+    public static Func<AlignedText, AlignedText> Read(JsonPart part)
     {
-        var (pattern, content) = (part.Required("pattern"), part.Required("content").String());
-        if (pattern.Optional("String") is { } literal)
-        {
-            var old = literal.String();
-            if (old.Length == 0) throw literal.Error("expected a text that is not empty");
-            return pattern.Done<Func<string, string>>(text => text.Replace(old, content, StringComparison.Ordinal));
-        }
-        var regex = SplitPattern.Read(pattern);
+        var (pattern, content) = (SplitPattern.Read(part.Required("pattern")), part.Required("content").String());
         return text =>
         {
-            var result = new System.Text.StringBuilder(text.Length);
+            if (text.Alignment is null && pattern.Literal is { } old) return new AlignedText(text.Text.Replace(old, content, StringComparison.Ordinal));
+            var matches = pattern.Matches(text.Text);
+            if (matches.Count == 0) return text;
+            var result = new StringBuilder(text.Text.Length);
+            var alignment = text.Alignment is null ? null : new AlignmentBuilder(text);
             var done = 0;
-            foreach (var (start, end) in regex.Matches(text))
+            foreach (var (start, end) in matches)
             {
-                result.Append(text, done, start - done).Append(content);
+                result.Append(text.Text, done, start - done).Append(content);
+                alignment?.Keep(start - done);
+                alignment?.Replace(end - start, content.Length);
                 done = end;
             }
-            return result.Append(text, done, text.Length - done).ToString();
+            alignment?.Keep(text.Text.Length - done);
+            return new AlignedText(result.Append(text.Text, done, text.Text.Length - done).ToString(), alignment?.Result);
         };
     }
 }

@@ -9,14 +9,17 @@ internal enum Place
 }
 
 /// <summary>A stretch of a text, which the model turns into tokens by itself.</summary>
-internal readonly record struct Piece(string Text, int Start, int Length, Place Place)
+/// <param name="Alignment">Of the whole <paramref name="Text"/>, as in <see cref="AlignedText"/>.</param>
+internal readonly record struct Piece(string Text, TextRange[]? Alignment, int Start, int Length, Place Place)
 {
-    public Piece(string text, Place place) : this(text, 0, text.Length, place) { }
+    public Piece(AlignedText text, Place place) : this(text.Text, text.Alignment, 0, text.Text.Length, place) { }
+
+    public AlignedText Aligned => new AlignedText(Text, Alignment).Slice(Start, Start + Length);
 
     public ReadOnlySpan<char> Span => Text.AsSpan(Start, Length);
 
     /// <summary>A part of this piece; only the first one keeps its place.</summary>
-    public Piece Slice(int start, int end) => new(Text, Start + start, end - start, start == 0 ? Place : Place.Inside);
+    public Piece Slice(int start, int end) => new(Text, Alignment, Start + start, end - start, start == 0 ? Place : Place.Inside);
 }
 
 /// <summary>What becomes of the matches that a text is split at.</summary>

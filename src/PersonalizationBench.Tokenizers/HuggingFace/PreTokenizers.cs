@@ -20,6 +20,7 @@ internal static class PreTokenizers
         ["Whitespace"] = _ => Each(WordsAndSigns),
         ["BertPreTokenizer"] = _ => InSequence(ByKind(Rune.IsWhiteSpace, SplitBehavior.Removed), ByKind(UnicodeClass.IsPunctuation, SplitBehavior.Isolated)),
         ["ByteLevel"] = part => ByteLevel(part.Bool("add_prefix_space", true), part.Ignoring("trim_offsets").Bool("use_regex", true)),
+        ["UnicodeScripts"] = _ => Each(UnicodeScripts.Split),
         ["Metaspace"] = part => Metaspace.Read(part).Split,
         ["Sequence"] = part => InSequence([.. part.Required("pretokenizers").Items().Select(Read)]),
     };
@@ -33,9 +34,9 @@ internal static class PreTokenizers
         return result;
     };
 
-    private static PreTokenizer InSequence(params PreTokenizer[] steps) => pieces => steps.Aggregate(pieces, (p, step) => step(p));
+    public static PreTokenizer InSequence(params PreTokenizer[] steps) => pieces => steps.Aggregate(pieces, (p, step) => step(p));
 
-    private static PreTokenizer ByKind(Func<Rune, bool> isDelimiter, SplitBehavior behavior) =>
+    public static PreTokenizer ByKind(Func<Rune, bool> isDelimiter, SplitBehavior behavior) =>
         Each((piece, into) => Splitting.Split(piece, Splitting.MatchesOf(piece.Span, isDelimiter), behavior, invert: false, into));
 
     private static PreTokenizer ByDelimiter(string delimiter) => ByKind(rune => rune == Rune.GetRuneAt(delimiter, 0), SplitBehavior.Removed);
@@ -44,8 +45,11 @@ internal static class PreTokenizers
     {
         var pattern = SplitPattern.Read(part.Required("pattern"));
         var (behavior, invert) = (Splitting.ReadBehavior(part.Required("behavior")), part.Bool("invert", false));
-        return Each((piece, into) => Splitting.Split(piece, pattern.Matches(piece.Span), behavior, invert, into));
+        return ByPattern(pattern, behavior, invert);
     }
+
+    public static PreTokenizer ByPattern(SplitPattern pattern, SplitBehavior behavior, bool invert = false) =>
+        Each((piece, into) => Splitting.Split(piece, pattern.Matches(piece.Span), behavior, invert, into));
 
     /// <summary><c>\w+|[^\w\s]+</c>: runs of word characters and runs of others, without white space.</summary>
     private static void WordsAndSigns(Piece piece, List<Piece> into)
@@ -75,10 +79,13 @@ internal static class PreTokenizers
         var length = pieces.Sum(p => p.Length);
         var result = new List<(int Start, int Length, Place Place)>(split ? length / 4 + 1 : pieces.Count);
         var buffer = new ArrayBufferWriter<char>(length + length / 8 + 16);
+        var alignment = pieces is [{ Alignment: not null }, ..] ? new List<TextRange>(length + length / 8 + 16) : null;
         foreach (var piece in pieces)
         {
             var text = piece.Span;
-            if (prefix && piece.Place != Place.GoingOn && text[0] != ' ') text = $" {text}";
+            var prefixed = prefix && piece.Place != Place.GoingOn && text[0] != ' ';
+            if (alignment is not null) AlignBytes(prefixed ? Normalizers.Prepended(piece.Aligned, " ") : piece.Aligned, alignment);
+            if (prefixed) text = $" {text}";
             for (var place = piece.Place; text.Length > 0; place = Place.Inside)
             {
                 var next = split ? Gpt2Scanner.NextLength(text) : text.Length;
@@ -88,6 +95,18 @@ internal static class PreTokenizers
             }
         }
         var spelt = buffer.WrittenSpan.ToString();
-        return result.ConvertAll(r => new Piece(spelt, r.Start, r.Length, r.Place));
+        TextRange[]? spans = alignment is null ? null : [.. alignment];
+        return result.ConvertAll(r => new Piece(spelt, spans, r.Start, r.Length, r.Place));
+    }
+
+    /// <summary>Every byte stands for its whole character.</summary>
+    private static void AlignBytes(AlignedText text, List<TextRange> into)
+    {
+        var at = 0;
+        foreach (var rune in text.Text.EnumerateRunes())
+        {
+            for (var n = rune.Utf8SequenceLength; n > 0; n--) into.Add(text.Alignment![at]);
+            at += rune.Utf16SequenceLength;
+        }
     }
 }

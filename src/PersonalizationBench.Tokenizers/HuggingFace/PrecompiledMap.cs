@@ -36,10 +36,12 @@ internal sealed class PrecompiledMap
         return Utf8.IsValid(replacements) ? new PrecompiledMap(units, replacements.ToArray()) : throw map.Error("the replacements are not UTF-8");
     }
 
-    /// <param name="text">Well-formed.</param>
-    public string Normalize(string text)
+    /// <param name="aligned">Well-formed.</param>
+    public AlignedText Normalize(AlignedText aligned)
     {
+        var text = aligned.Text;
         var result = new StringBuilder(text.Length);
+        var alignment = aligned.Alignment is null ? null : new AlignmentBuilder(aligned);
         Span<byte> utf8 = stackalloc byte[3 * LongestWhole];
         for (var rest = text.AsSpan(); rest.Length > 0;)
         {
@@ -48,15 +50,43 @@ internal sealed class PrecompiledMap
             if (cluster.Length <= LongestWhole && Encoding.UTF8.GetBytes(cluster, utf8) is <= LongestWhole and var length && Find(utf8[..length]) is { } whole)
             {
                 result.Append(whole);
+                if (alignment is not null) Align(alignment, cluster, whole);
                 continue;
             }
             foreach (var rune in cluster.EnumerateRunes())
             {
-                if (Find(utf8[..rune.EncodeToUtf8(utf8)]) is { } replacement) result.Append(replacement);
-                else AppendRune(result, rune);
+                if (Find(utf8[..rune.EncodeToUtf8(utf8)]) is { } replacement)
+                {
+                    result.Append(replacement);
+                    if (alignment is not null) Align(alignment, rune.ToString(), replacement);
+                    continue;
+                }
+                AppendRune(result, rune);
+                alignment?.Put(rune.Utf16SequenceLength, change: 0);
             }
         }
-        return result.ToString();
+        return new AlignedText(result.ToString(), alignment?.Result);
+    }
+
+    /// <summary>Characters stand for those in their places; what is left over of the new ones stands where the last of the old stood. What becomes
+    /// nothing is passed over, but not at the very beginning: there the library tokenizers takes what follows to stand one place earlier.</summary>
+    private static void Align(AlignmentBuilder alignment, ReadOnlySpan<char> old, string replacement)
+    {
+        var (left, right) = (CountRunes(old), CountRunes(replacement));
+        if (right == 0 && !alignment.IsEmpty) alignment.Replace(old.Length, 0);
+        var i = 0;
+        foreach (var rune in replacement.EnumerateRunes())
+        {
+            alignment.Put(rune.Utf16SequenceLength, i >= left ? 1 : i == right - 1 ? right - left : 0);
+            i++;
+        }
+    }
+
+    private static int CountRunes(ReadOnlySpan<char> text)
+    {
+        var count = 0;
+        foreach (var _ in text.EnumerateRunes()) count++;
+        return count;
     }
 
     private static void AppendRune(StringBuilder result, Rune rune)

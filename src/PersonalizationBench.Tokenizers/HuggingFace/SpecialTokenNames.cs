@@ -3,14 +3,16 @@ using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Tokenizers.HuggingFace;
 
-/// <summary>Which tokens begin and end a text, as <c>tokenizer_config.json</c> says; null where it does not.</summary>
+/// <summary>Which tokens begin and end a text, and whether they are put there, as <c>tokenizer_config.json</c> says; null where it does not.</summary>
 /// <param name="Source">What errors call that file.</param>
 public sealed record SpecialTokenNames(string? Begin, string? End, string Source)
 {
     public const string FileName = "tokenizer_config.json";
 
-    /// <summary>What the file asks for and is not done, since every text begins with the token that begins one and ends where it ends; null: nothing.</summary>
-    public string? NotFollowed { get; private init; }
+    /// <summary><c>add_bos_token</c> and <c>add_eos_token</c>.</summary>
+    public bool? AddsBegin { get; init; }
+
+    public bool? AddsEnd { get; init; }
 
     public static readonly SpecialTokenNames Unknown = new(null, null, FileName);
 
@@ -22,35 +24,38 @@ public sealed record SpecialTokenNames(string? Begin, string? End, string Source
     public static SpecialTokenNames LoadBeside(string path)
     {
         var config = Path.Combine(Path.GetDirectoryName(path) ?? "", FileName);
-        return File.Exists(config) ? Parse(File.ReadAllBytes(config), config) : Unknown;
+        return File.Exists(config) ? Parse(InputFile.ReadBytes(config), config) : Unknown;
     }
 
     /// <param name="source">What errors call the file.</param>
     public static SpecialTokenNames Parse(ReadOnlyMemory<byte> utf8, string source) => StrictJson.Read(utf8, source, root =>
     {
         var part = JsonPart.Root(root, source);
-        var names = new SpecialTokenNames(Name(part.Optional("bos_token")), Name(part.Optional("eos_token")), source);
-        return (part.Bool("add_bos_token", true), part.Bool("add_eos_token", false)) switch
+        return new SpecialTokenNames(Name(part.Optional("bos_token")), Name(part.Optional("eos_token")), source)
         {
-            (true, false) => names,
-            (false, _) => names with { NotFollowed = $"{source}: add_bos_token false is not followed: every text begins with the token that begins one" },
-            _ => names with { NotFollowed = $"{source}: add_eos_token true is not followed: a prompt is to be gone on from" },
+            AddsBegin = part.Optional("add_bos_token")?.Bool(),
+            AddsEnd = part.Optional("add_eos_token")?.Bool(),
         };
     });
 
     /// <summary>A token as the file writes it: its text, or an object with its text.</summary>
     internal static string? Name(JsonPart? part) => part?.Element.ValueKind == JsonValueKind.Object ? part.Required("content").String() : part?.String();
 
-    /// <summary>The ids: of the named tokens, else of what the template puts around a text, else of special tokens with common names.</summary>
-    internal (int Begin, int End) Resolve(IReadOnlyDictionary<string, int> ids, IReadOnlySet<string> special, Template template, string tokenizer)
+    /// <summary>The ids: of the named tokens, else of what the template puts around a text, else of special tokens with common names, else none.</summary>
+    /// <exception cref="PbenchException">A named token is not there.</exception>
+    internal (int? Begin, int? End) Resolve(IReadOnlyDictionary<string, int> ids, IReadOnlySet<string> special, Template template, string tokenizer)
     {
         return (Find(Begin, "bos_token", template.Before.Select(id => (int?)id).FirstOrDefault(), CommonBegins), Find(End, "eos_token", template.After.Select(id => (int?)id).LastOrDefault(), CommonEnds));
 
-        int Find(string? name, string key, int? fromTemplate, string[] common)
+        int? Find(string? name, string key, int? fromTemplate, string[] common)
         {
             if (name is not null) return ids.TryGetValue(name, out var id) ? id : throw new PbenchException($"{Source}: {key}: '{name}' is not a token of {tokenizer}");
-            return fromTemplate ?? (common.FirstOrDefault(special.Contains) is { } found ? ids[found]
-                : throw new PbenchException($"{tokenizer}: {key} is not known: {FileName} beside it does not give it, and none of {string.Join(", ", common)} is a special token"));
+            return fromTemplate ?? (common.FirstOrDefault(special.Contains) is { } found ? ids[found] : null);
         }
     }
+
+    /// <summary>What is put around a text: transformers 5 takes the file's post-processor unless <c>add_bos_token</c> or <c>add_eos_token</c> is
+    /// given, whatever it says; then it is the named tokens that are asked for and nothing else.</summary>
+    internal Template Followed(Template ofFile, IReadOnlyDictionary<string, int> ids) => AddsBegin is null && AddsEnd is null ? ofFile
+        : Template.Around(AddsBegin == true && Begin is not null ? ids[Begin] : null, AddsEnd == true && End is not null ? ids[End] : null);
 }

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using PersonalizationBench.Core;
@@ -11,8 +9,7 @@ namespace PersonalizationBench.Tokenizers.HuggingFace;
 /// </summary>
 /// <remarks>
 /// .NET matches UTF-16 units, so that <c>\p{L}</c> matches no letter beyond the basic plane. A text with such characters is
-/// therefore matched through a copy in which each of them is one unit of the same general category (a <b>stand-in</b>) that no
-/// known pattern names. What the two syntaxes read differently is refused by name: <c>\w</c>, <c>\b</c>, classes within classes,
+/// therefore matched through a copy in which each of them is one unit: <see cref="HigherPlanes"/>. What the two syntaxes read differently is refused by name: <c>\w</c>, <c>\b</c>, classes within classes,
 /// set operations, options other than <c>i</c>; what .NET cannot parse, too.
 /// </remarks>
 internal sealed class SplitPattern
@@ -22,47 +19,55 @@ internal sealed class SplitPattern
 
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.Multiline;
 
-    // Rare characters, one per category; for the categories without one beyond ASCII in the basic plane there is none beyond it either.
-    private static readonly ImmutableArray<char> StandIns = MakeStandIns();
-
     private static readonly string[] KnownGroups = ["(?:", "(?i:", "(?i)", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
 
     private readonly string _pattern;
+    private readonly HigherPlanes _planes;
     private readonly bool _ignoresCase;
     private Regex _regex;
     private bool _compiled;
     private long _matched;
 
-    private SplitPattern(string pattern, Regex regex)
+    private SplitPattern(string pattern, HigherPlanes planes, string? literal)
     {
-        (_pattern, _regex) = (pattern, regex);
+        (_pattern, _planes, _regex, Literal) = (pattern, planes, new Regex(pattern, Options), literal);
         _ignoresCase = pattern.Contains("(?i", StringComparison.Ordinal);
     }
+
+    /// <summary>What is matched where that is one text.</summary>
+    public string? Literal { get; }
 
     /// <summary>Reads <c>{"Regex": "..."}</c> or <c>{"String": "..."}</c>.</summary>
     public static SplitPattern Read(JsonPart part)
     {
         if (part.Optional("String") is { } literal)
-            return part.Done(literal.String().Length > 0 ? Create(Regex.Escape(literal.String()), literal, literalText: true) : throw literal.Error("expected a text that is not empty"));
+            return part.Done(literal.String().Length > 0 ? Create(Regex.Escape(literal.String()), literal.String(), literal.Error) : throw literal.Error("expected a text that is not empty"));
         var regex = part.Optional("Regex") ?? throw part.Error("expected Regex or String");
-        return part.Done(Create(regex.String(), regex, literalText: false));
+        return part.Done(Of(regex.String(), regex.Error));
     }
 
-    private static SplitPattern Create(string pattern, JsonPart part, bool literalText)
+    /// <param name="error">Makes an error of what is wrong with the pattern.</param>
+    public static SplitPattern Of(string regex, Func<string, PbenchException> error)
     {
-        if (pattern.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')) throw part.Error("characters beyond the basic plane are not supported in a pattern");
-        if (!literalText) RefuseWhatIsReadDifferently(pattern, part);
+        RefuseWhatIsReadDifferently(regex, error);
+        return Create(regex, null, error);
+    }
+
+    private static SplitPattern Create(string pattern, string? literal, Func<string, PbenchException> error)
+    {
         try
         {
-            return new SplitPattern(pattern, new Regex(pattern, Options));
+            var (translated, planes) = HigherPlanes.Translate(pattern);
+            var created = new SplitPattern(translated, planes, literal);
+            return created._ignoresCase && planes.NamesAny ? throw error("(?i) with characters beyond the basic plane is not supported") : created;
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
-            throw part.Error($"the regular expression is not supported: {e.Message}");
+            throw error($"the regular expression is not supported: {e.Message}");
         }
     }
 
-    private static void RefuseWhatIsReadDifferently(string pattern, JsonPart part)
+    private static void RefuseWhatIsReadDifferently(string pattern, Func<string, PbenchException> error)
     {
         var classBegins = -1;
         for (var i = 0; i < pattern.Length; i++)
@@ -85,7 +90,7 @@ internal sealed class SplitPattern
             else if (!inClass && rest.StartsWith("(?") && !KnownGroups.Any(g => pattern.AsSpan(i).StartsWith(g))) Refuse(rest[..Math.Min(4, rest.Length)]);
         }
 
-        void Refuse(ReadOnlySpan<char> what, string why = "") => throw part.Error($"the regular expression's '{what}'{why} is not supported");
+        void Refuse(ReadOnlySpan<char> what, string why = "") => throw error($"the regular expression's '{what}'{why} is not supported");
     }
 
     /// <summary>Beginning and end of every match, in UTF-16 units. An empty match right after another one is none.</summary>
@@ -94,7 +99,7 @@ internal sealed class SplitPattern
         var regex = Prepared(text.Length);
         var matches = new List<(int, int)>(text.Length / 4 + 1);
         var last = -1;
-        if (!text.ContainsAnyInRange('\uD800', '\uDFFF') && !(_ignoresCase && text.Contains('\u017F')))
+        if (!_planes.Concern(text) && !(_ignoresCase && text.Contains('\u017F')))
         {
             foreach (var match in regex.EnumerateMatches(text))
             {
@@ -124,9 +129,8 @@ internal sealed class SplitPattern
         return matches;
     }
 
-    private char StandInFor(Rune rune) => !rune.IsBmp ? StandIns[(int)Rune.GetUnicodeCategory(rune)]
-        // Oniguruma folds the long s to s, .NET does not.
-        : _ignoresCase && rune.Value == 0x017F ? 's' : (char)rune.Value;
+    /// <summary>Oniguruma folds the long s to s, .NET does not.</summary>
+    private char StandInFor(Rune rune) => _ignoresCase && rune.Value == 0x017F ? 's' : _planes.StandInFor(rune);
 
     private Regex Prepared(int length)
     {
@@ -136,14 +140,5 @@ internal sealed class SplitPattern
             _compiled = true;
         }
         return _regex;
-    }
-
-    private static ImmutableArray<char> MakeStandIns()
-    {
-        var standIns = new char[Enum.GetValues<UnicodeCategory>().Length];
-        // From the end: presentation forms and such, which patterns do not name; CJK and compatibility ideographs are passed over.
-        for (var c = 0xFFFD; c > 0x7F; c--)
-            if (standIns[(int)CharUnicodeInfo.GetUnicodeCategory((char)c)] == '\0' && c is < 0xF900 or > 0xFAFF) standIns[(int)CharUnicodeInfo.GetUnicodeCategory((char)c)] = (char)c;
-        return [.. standIns];
     }
 }

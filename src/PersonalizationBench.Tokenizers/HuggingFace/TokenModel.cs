@@ -13,7 +13,8 @@ internal abstract class TokenModel(Dictionary<string, int> vocabulary)
     public IReadOnlyDictionary<string, int> Vocabulary => vocabulary;
 
     /// <param name="piece">Not empty, well-formed.</param>
-    public abstract void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids);
+    /// <param name="spans">Where not null, gets the bytes of the piece's UTF-8 that each token stands for.</param>
+    public abstract void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids, List<TextRange>? spans);
 
     private static readonly Dictionary<string, Func<JsonPart, TokenModel>> Known = new()
     {

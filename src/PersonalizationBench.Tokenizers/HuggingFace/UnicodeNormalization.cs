@@ -38,13 +38,19 @@ internal static class UnicodeNormalization
     }
 
     /// <param name="text">Well-formed: without lone surrogates.</param>
-    public static string Normalize(string text, NormalizationForm form)
+    public static string Normalize(string text, NormalizationForm form) => Normalize(new AlignedText(text), form).Text;
+
+    /// <param name="aligned">Well-formed: without lone surrogates.</param>
+    public static AlignedText Normalize(AlignedText aligned, NormalizationForm form)
     {
+        var text = aligned.Text;
+        var alignment = aligned.Alignment is null ? null : new AlignmentBuilder(aligned);
         var compose = form is NormalizationForm.FormC or NormalizationForm.FormKC;
         var compatible = form is NormalizationForm.FormKC or NormalizationForm.FormKD;
         var first = form == NormalizationForm.FormC ? FirstForComposition : FirstForOthers;
         StringBuilder? result = null;
-        List<int> codes = [], classes = [];
+        List<(int Code, int Change)> codes = [];
+        List<int> classes = [];
         var done = 0;
         // Stretches of characters that never change are copied as they are; each stretch of others is worked on together
         // with the character before it, with which its first may compose.
@@ -55,35 +61,43 @@ internal static class UnicodeNormalization
             end = end < 0 ? text.Length : rest + found + end;
             result ??= new StringBuilder(text.Length);
             result.Append(text, done, start - done);
+            alignment?.Keep(start - done);
             foreach (var rune in text.AsSpan(start, end - start).EnumerateRunes()) Decompose(rune.Value, compatible, codes);
             Order(codes, classes);
             if (compose) Compose(codes, classes);
-            foreach (var code in codes) result.Append(new Rune(code).ToString());
+            foreach (var (code, change) in codes)
+            {
+                var rune = new Rune(code);
+                result.Append(rune.ToString());
+                alignment?.Put(rune.Utf16SequenceLength, change);
+            }
             codes.Clear();
             (done, rest) = (end, end);
         }
-        return result is null ? text : result.Append(text, done, text.Length - done).ToString();
+        alignment?.Keep(text.Length - done);
+        return result is null ? aligned : new AlignedText(result.Append(text, done, text.Length - done).ToString(), alignment?.Result);
     }
 
-    private static void Decompose(int code, bool compatible, List<int> into)
+    /// <summary>The parts of a character, the first in its place, the others inserted after it.</summary>
+    private static void Decompose(int code, bool compatible, List<(int Code, int Change)> into)
     {
         var syllable = code - HangulBase;
         if (syllable is >= 0 and < Syllables)
         {
-            into.Add(LeadBase + syllable / (Vowels * Tails));
-            into.Add(VowelBase + syllable % (Vowels * Tails) / Tails);
-            if (syllable % Tails != 0) into.Add(TailBase + syllable % Tails);
+            into.Add((LeadBase + syllable / (Vowels * Tails), 0));
+            into.Add((VowelBase + syllable % (Vowels * Tails) / Tails, 1));
+            if (syllable % Tails != 0) into.Add((TailBase + syllable % Tails, 1));
         }
-        else if ((compatible && Compatible.TryGetValue(code, out var parts)) || Canonical.TryGetValue(code, out parts)) into.AddRange(parts);
-        else into.Add(code);
+        else if ((compatible && Compatible.TryGetValue(code, out var parts)) || Canonical.TryGetValue(code, out parts)) into.AddRange(parts.Select((part, i) => (part, Math.Min(i, 1))));
+        else into.Add((code, 0));
     }
 
     /// <summary>Sorts each run of combining marks by class, keeping the order of equal ones. The sort is stable and n log n: a
     /// text may be nothing but marks.</summary>
-    private static void Order(List<int> codes, List<int> classes)
+    private static void Order(List<(int Code, int Change)> codes, List<int> classes)
     {
         classes.Clear();
-        foreach (var code in codes) classes.Add(Classes.GetValueOrDefault(code));
+        foreach (var (code, _) in codes) classes.Add(Classes.GetValueOrDefault(code));
         for (var start = 0; start < codes.Count; start++)
         {
             if (classes[start] == 0) continue;
@@ -91,7 +105,7 @@ internal static class UnicodeNormalization
             for (; end < codes.Count && classes[end] != 0; end++) sorted &= classes[end - 1] <= classes[end];
             if (!sorted)
             {
-                (int Code, int Class)[] marks = [.. Enumerable.Range(start, end - start).Select(i => (codes[i], classes[i])).OrderBy(m => m.Item2)];
+                ((int, int) Code, int Class)[] marks = [.. Enumerable.Range(start, end - start).Select(i => (codes[i], classes[i])).OrderBy(m => m.Item2)];
                 for (var i = 0; i < marks.Length; i++) (codes[start + i], classes[start + i]) = marks[i];
             }
             start = end - 1;
@@ -99,15 +113,15 @@ internal static class UnicodeNormalization
     }
 
     /// <summary>Joins each starter with the marks after it that nothing of the same or a higher class keeps from it.</summary>
-    private static void Compose(List<int> codes, List<int> classes)
+    private static void Compose(List<(int Code, int Change)> codes, List<int> classes)
     {
         var (starter, lastClass, kept) = (-1, 0, 0);
         for (var i = 0; i < codes.Count; i++)
         {
             var blocked = starter != kept - 1 && (lastClass == 0 || lastClass >= classes[i]);
-            if (starter >= 0 && !blocked && TryCompose(codes[starter], codes[i], out var composed))
+            if (starter >= 0 && !blocked && TryCompose(codes[starter].Code, codes[i].Code, out var composed))
             {
-                codes[starter] = composed;
+                codes[starter] = (composed, codes[starter].Change + codes[i].Change - 1);
                 continue;
             }
             if (classes[i] == 0) starter = kept;

@@ -60,7 +60,7 @@ internal sealed class UnigramModel : TokenModel
         return new UnigramModel(vocabulary, [.. scores], unknown.Int(), part.Bool("byte_fallback", false));
     }
 
-    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids)
+    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids, List<TextRange>? spans)
     {
         // By position: the best sum of a way that ends there, where its last token begins, and that token.
         var best = new (double Score, int Start, int Id)[piece.Length + 1];
@@ -80,14 +80,20 @@ internal sealed class UnigramModel : TokenModel
         var path = new List<(int Start, int End, int Id)>();
         for (var end = piece.Length; end > 0; end = best[end].Start) path.Add((best[end].Start, end, best[end].Id));
         path.Reverse();
+        var bytes = 0;
         for (var i = 0; i < path.Count; i++)
         {
             var (start, end, id) = path[i];
             // Unknown characters in a row are one unknown.
             while (id == _unknownId && i + 1 < path.Count && path[i + 1].Id == _unknownId) end = path[++i].End;
+            var before = ids.WrittenCount;
             if (id != _unknownId) Append(ids, id);
             else if (TryFind(piece[start..end], out var known)) Append(ids, known);
             else if (_byteIds is null || !TrySpell(piece[start..end], _byteIds, ids)) Append(ids, _unknownId);
+            if (spans is null) continue;
+            // Each byte token stands for the whole of what is spelt.
+            var span = new TextRange(bytes, bytes += Encoding.UTF8.GetByteCount(piece[start..end]));
+            for (var n = ids.WrittenCount - before; n > 0; n--) spans.Add(span);
         }
 
         void Offer(int start, int end, double score, int id)

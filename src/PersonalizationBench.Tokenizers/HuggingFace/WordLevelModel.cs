@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 
 namespace PersonalizationBench.Tokenizers.HuggingFace;
 
@@ -15,5 +16,9 @@ internal sealed class WordLevelModel : TokenModel
         return new WordLevelModel(vocabulary, UnknownId(part, vocabulary, "<unk>"));
     }
 
-    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids) => Append(ids, TryFind(piece, out var id) ? id : _unknownId);
+    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids, List<TextRange>? spans)
+    {
+        Append(ids, TryFind(piece, out var id) ? id : _unknownId);
+        spans?.Add(new TextRange(0, Encoding.UTF8.GetByteCount(piece)));
+    }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 
 namespace PersonalizationBench.Tokenizers.HuggingFace;
 
@@ -21,17 +22,25 @@ internal sealed class WordPieceModel : TokenModel
         return new WordPieceModel(vocabulary, part.Optional("continuing_subword_prefix")?.String() ?? "##", UnknownId(part, vocabulary, "[UNK]"), part.Optional("max_input_chars_per_word")?.Int() ?? 100);
     }
 
-    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids)
+    public override void Encode(ReadOnlySpan<char> piece, ArrayBufferWriter<int> ids, List<TextRange>? spans)
     {
-        var found = new List<int>();
-        var characters = 0;
+        var found = new List<(int Id, int Start, int End)>();
+        var (characters, bytes) = (0, 0);
         foreach (var _ in piece.EnumerateRunes()) characters++;
         if (characters <= _maxCharacters && TrySplit(piece, found))
-            foreach (var id in found) Append(ids, id);
-        else Append(ids, _unknownId);
+            foreach (var (id, start, end) in found)
+            {
+                Append(ids, id);
+                spans?.Add(new TextRange(bytes, bytes += Encoding.UTF8.GetByteCount(piece[start..end])));
+            }
+        else
+        {
+            Append(ids, _unknownId);
+            spans?.Add(new TextRange(0, Encoding.UTF8.GetByteCount(piece)));
+        }
     }
 
-    private bool TrySplit(ReadOnlySpan<char> word, List<int> ids)
+    private bool TrySplit(ReadOnlySpan<char> word, List<(int Id, int Start, int End)> found)
     {
         for (var start = 0; start < word.Length;)
         {
@@ -40,7 +49,7 @@ internal sealed class WordPieceModel : TokenModel
             var (length, id) = (Math.Min(rest.Length, _longestToken), -1);
             while (length > prefixLength && !TryFind(rest[..length], out id)) length--;
             if (length <= prefixLength) return false;
-            ids.Add(id);
+            found.Add((id, start, start + length - prefixLength));
             start += length - prefixLength;
         }
         return true;

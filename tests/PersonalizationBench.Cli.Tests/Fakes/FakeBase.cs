@@ -29,9 +29,9 @@ internal sealed class FakeBase(BaseInfo? info = null) : IBaseModel
     {
         public int VocabularySize => 258;
 
-        public int BeginOfText => 256;
+        public int? BeginOfText => 256;
 
-        public int EndOfText => 257;
+        public int? EndOfText => 257;
 
         public int[] Encode(string text) => [.. Encoding.UTF8.GetBytes(text).Select(b => (int)b)];
 

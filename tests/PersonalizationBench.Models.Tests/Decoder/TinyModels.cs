@@ -59,9 +59,9 @@ internal sealed class NumberTokenizer(int vocabularySize) : ITokenizer
 {
     public int VocabularySize => vocabularySize;
 
-    public int BeginOfText => 0;
+    public int? BeginOfText => 0;
 
-    public int EndOfText => 1;
+    public int? EndOfText => 1;
 
     public int[] Encode(string text) => [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => int.Parse(w, System.Globalization.CultureInfo.InvariantCulture))];
 

@@ -121,8 +121,8 @@ public sealed class GenerationTests
         var weights = SharedData.Require("weights/llama2c/stories260K.bin");
         var catalog = new BaseCatalog("none", Path.GetFullPath(Path.Combine(Path.GetDirectoryName(weights)!, "..", "..")));
         using var loaded = catalog.Load("stories260K", Precision.Auto, "cpu");
-        var generated = loaded.Generate([new GenerationRequest([loaded.Tokenizer.BeginOfText], 200)], CostMeter.Unread(), default)[0].Tokens;
-        Assert.Equal(expected, loaded.Tokenizer.Decode([loaded.Tokenizer.BeginOfText, .. generated]));
+        var generated = loaded.Generate([new GenerationRequest(loaded.Tokenizer.Begun([]), 200)], CostMeter.Unread(), default)[0].Tokens;
+        Assert.Equal(expected, loaded.Tokenizer.Decode(loaded.Tokenizer.Begun(generated)));
         Assert.Equal("float32", loaded.Info.Precision);
     }
 

@@ -22,7 +22,7 @@ public class BpeModelTests
         });
         var model = TwoLetters();
         var ids = new ArrayBufferWriter<int>();
-        model.Encode(word, ids);
+        model.Encode(word, ids, spans: null);
         Assert.InRange(model.PairsTaken, Length / 2, 3L * Length);
         var tokens = model.Vocabulary.ToDictionary(p => p.Value, p => p.Key);
         Assert.Equal(word, string.Concat(ids.WrittenSpan.ToArray().Select(id => tokens[id])));

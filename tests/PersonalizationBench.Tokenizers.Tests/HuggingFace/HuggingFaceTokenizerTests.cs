@@ -20,7 +20,7 @@ public class HuggingFaceTokenizerTests
     {
         var tokenizer = TokenizerJson.Load(TokenizerJson.Llama2);
         Assert.Equal(expected, tokenizer.Encode(text));
-        Assert.Equal(text.Replace("<s>", ""), tokenizer.Decode([tokenizer.BeginOfText, .. expected]));
+        Assert.Equal(text.Replace("<s>", ""), tokenizer.Decode([.. tokenizer.Beginning, .. expected]));
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public class HuggingFaceTokenizerTests
     {
         var tokenizer = TokenizerJson.Load(TokenizerJson.Unigram(byteFallback));
         Assert.Equal(expected, tokenizer.Encode(text));
-        Assert.Equal((7, 8), (tokenizer.BeginOfText, tokenizer.EndOfText));
+        Assert.Equal(((int?)7, (int?)8), (tokenizer.BeginOfText, tokenizer.EndOfText));
     }
 
     [Theory]
@@ -66,9 +66,9 @@ public class HuggingFaceTokenizerTests
         var tokenizer = TokenizerJson.Load(TokenizerJson.WordPiece);
         Assert.Equal(expected, tokenizer.Encode(text));
         Assert.Equal(decoded, tokenizer.Decode(expected));
-        Assert.Equal([1], tokenizer.TemplateBefore);
-        Assert.Equal([2], tokenizer.TemplateAfter);
-        Assert.Equal((1, 2), (tokenizer.BeginOfText, tokenizer.EndOfText));
+        Assert.Equal([1], tokenizer.Beginning);
+        Assert.Equal([2], tokenizer.Ending);
+        Assert.Equal(((int?)1, (int?)2), (tokenizer.BeginOfText, tokenizer.EndOfText));
     }
 
     [Theory]
@@ -80,8 +80,8 @@ public class HuggingFaceTokenizerTests
         var tokenizer = TokenizerJson.Load(TokenizerJson.T5);
         Assert.Equal(expected, tokenizer.Encode(text));
         Assert.Equal(decoded, tokenizer.Decode(expected));
-        Assert.Equal((100, 0, 1), (tokenizer.VocabularySize, tokenizer.BeginOfText, tokenizer.EndOfText));
-        Assert.Equal([1], tokenizer.TemplateAfter);
+        Assert.Equal((100, (int?)0, (int?)1), (tokenizer.VocabularySize, tokenizer.BeginOfText, tokenizer.EndOfText));
+        Assert.Equal([1], tokenizer.Ending);
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public class HuggingFaceTokenizerTests
     {
         var tokenizer = TokenizerJson.Load(TokenizerJson.WordLevel);
         Assert.Equal([1, 2, 5, 0, 9], tokenizer.Encode("the cat! dog[SEP]"));
-        Assert.Equal((10, 7, 9), (tokenizer.VocabularySize, tokenizer.BeginOfText, tokenizer.EndOfText));
+        Assert.Equal((10, (int?)7, (int?)9), (tokenizer.VocabularySize, tokenizer.BeginOfText, tokenizer.EndOfText));
         // What no token has is nothing.
         Assert.Equal("the cat", tokenizer.Decode([1, 3, 4, 6, 8, 2]));
         Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Decode([10]));
@@ -158,10 +158,10 @@ public class HuggingFaceTokenizerTests
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("tokenizer.json"), TokenizerJson.Bpe("\"<b>\":2,\"<e>\":3", ""));
         var plain = Assert.IsType<HuggingFaceTokenizer>(TokenizerFile.Load(folder.File("tokenizer.json")));
-        Assert.Equal((0, 1), (plain.BeginOfText, plain.EndOfText));
+        Assert.Equal(((int?)0, (int?)1), (plain.BeginOfText, plain.EndOfText));
         File.WriteAllText(folder.File("tokenizer_config.json"), """{"bos_token":"<b>","eos_token":{"__type":"AddedToken","content":"<e>","lstrip":false},"model_max_length":8}""");
         var named = TokenizerFile.Load(folder.File("tokenizer.json"));
-        Assert.Equal((2, 3), (named.BeginOfText, named.EndOfText));
+        Assert.Equal(((int?)2, (int?)3), (named.BeginOfText, named.EndOfText));
         File.WriteAllText(folder.File("tokenizer_config.json"), """{"bos_token":"<begin>"}""");
         Assert.Contains("tokenizer_config.json: bos_token: '<begin>' is not a token", Assert.Throws<PbenchException>(() => TokenizerFile.Load(folder.File("tokenizer.json"))).Message);
     }

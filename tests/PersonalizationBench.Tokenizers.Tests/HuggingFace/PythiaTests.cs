@@ -17,8 +17,8 @@ public class PythiaTests
     {
         SharedData.Require(File20B);
         var tokenizer = Loaded.Value;
-        Assert.Equal((50277, 0, 0), (tokenizer.VocabularySize, tokenizer.BeginOfText, tokenizer.EndOfText));
-        Assert.Empty(tokenizer.TemplateBefore);
+        Assert.Equal((50277, (int?)0, (int?)0), (tokenizer.VocabularySize, tokenizer.BeginOfText, tokenizer.EndOfText));
+        Assert.Empty(tokenizer.Beginning);
         // The long runs of spaces are added tokens, found before anything is split.
         Assert.Equal([50254], tokenizer.Encode(new string(' ', 24)));
         Assert.Equal([50276], tokenizer.Encode("  "));

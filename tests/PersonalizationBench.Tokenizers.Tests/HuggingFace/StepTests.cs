@@ -63,7 +63,7 @@ public class StepTests
     [InlineData("""{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true}""", "É\u0000\t中", "e  中 ")]
     [InlineData("""{"type":"BertNormalizer","clean_text":false,"handle_chinese_chars":false,"strip_accents":true,"lowercase":false}""", "É中", "E中")]
     [InlineData("""{"type":"ByteLevel"}""", "é ", "Ã©Ġ")]
-    public void NormalizersChange(string json, string text, string expected) => Assert.Equal(expected, Normalizers.Read(TokenizerJson.Part(json, "normalizer"))(text, false));
+    public void NormalizersChange(string json, string text, string expected) => Assert.Equal(expected, Normalizers.Read(TokenizerJson.Part(json, "normalizer"))(new AlignedText(text), false).Text);
 
     [Theory]
     [InlineData("a ﬁx\tc", "a fix c")]
@@ -99,7 +99,7 @@ public class StepTests
     private static Func<string, string> Precompiled(string table)
     {
         var normalizer = Normalizers.Read(TokenizerJson.Part($$"""{"type":"Precompiled","precompiled_charsmap":"{{table}}"}""", "normalizer"));
-        return text => normalizer(text, false);
+        return text => normalizer(new AlignedText(text), false).Text;
     }
 
     [Theory]
@@ -118,5 +118,5 @@ public class StepTests
         Assert.Equal(expected, string.Concat(Decoders.Read(TokenizerJson.Part(json, "decoder"))([.. tokens.Split('|')])));
 
     private static string Pieces(string json, string text) =>
-        string.Join('|', PreTokenizers.Read(TokenizerJson.Part(json, "pre_tokenizer"))([new Piece(text, Place.Beginning)]).Select(p => p.Span.ToString()));
+        string.Join('|', PreTokenizers.Read(TokenizerJson.Part(json, "pre_tokenizer"))([new Piece(new AlignedText(text), Place.Beginning)]).Select(p => p.Span.ToString()));
 }
