@@ -1,6 +1,7 @@
 using System.Buffers;
 using Microsoft.ML.Tokenizers;
 using PersonalizationBench.Core;
+using PersonalizationBench.Tests;
 using PersonalizationBench.Tokenizers.Tests.HuggingFace;
 
 namespace PersonalizationBench.Tokenizers.Tests;

@@ -47,6 +47,7 @@ public static class TextFiles
         return line switch
         {
             { Text: { } text, Accepted: null } => Continuation(id, line.Prompt ?? "", Filled(text, file, number), line.Group ?? AdaptSource.HeldOut),
+            { Text: null, Accepted: { } accepted } when accepted.Any(string.IsNullOrWhiteSpace) => throw PbenchException.At(file, number, "accepted: an answer is empty; expected some text"),
             { Text: null, Prompt: { } prompt, Accepted: { Count: > 0 } accepted } => new AskedProbe(line.Group ?? "questions", new Probe(id, "question", ProbeScoring.ExactMatch, prompt, accepted[0]) { Accepted = accepted }),
             _ => throw PbenchException.At(file, number, "expected either 'prompt' and 'accepted' with at least one answer, or 'text'"),
         };

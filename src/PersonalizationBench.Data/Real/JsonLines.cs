@@ -28,7 +28,8 @@ public static class JsonLines
                 if (!string.IsNullOrWhiteSpace(line)) records.Add(JsonSerializer.Deserialize<T>(line, Strict) ?? throw new JsonException("expected an object, found null"));
             }
         }
-        catch (JsonException e)
+        // Of half a surrogate pair, written as \ud83d alone, the reader says that the operation is invalid.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw PbenchException.At(path, number, $"not as expected: {e.Message}", e);
         }

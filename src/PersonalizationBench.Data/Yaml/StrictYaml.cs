@@ -1,5 +1,6 @@
 using PersonalizationBench.Core;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace PersonalizationBench.Data.Yaml;
@@ -13,6 +14,11 @@ namespace PersonalizationBench.Data.Yaml;
 /// </summary>
 public static class StrictYaml
 {
+    private const string MergeKey = "<<";
+
+    /// <summary>No study needs so many values, nor such a depth.</summary>
+    private const int MostParts = 100_000, Deepest = 100;
+
     /// <summary>A whole file as one record.</summary>
     public static T ReadFile<T>(string path) => Bind<T>(ReadFile(path));
 
@@ -37,6 +43,7 @@ public static class StrictYaml
         var stream = new YamlStream();
         try
         {
+            RefuseWhatHasNoEnd(text, file);
             stream.Load(new StringReader(text));
         }
         catch (YamlException e)
@@ -49,7 +56,7 @@ public static class StrictYaml
         return stream.Documents.Count switch
         {
             0 => throw PbenchException.At(file, 1, "the file is empty"),
-            1 => Section(stream.Documents[0].RootNode, file, ""),
+            1 => new Tree(file).Section(stream.Documents[0].RootNode, ""),
             _ => throw PbenchException.At(file, (int)stream.Documents[1].RootNode.Start.Line, "a second document begins here; expected one"),
         };
     }
@@ -67,30 +74,60 @@ public static class StrictYaml
     /// <summary>True for the types that are written as a YAML list.</summary>
     public static bool IsList(Type type) => YamlBinder.ListElement(type) is not null;
 
-    private static YamlSection Section(YamlNode node, string file, string path)
+    /// <summary>With aliases a document is a graph: one that stands within itself has no end as a tree.</summary>
+    private static void RefuseWhatHasNoEnd(string text, string file)
     {
-        var line = (int)node.Start.Line;
-        switch (node)
+        var parser = new Parser(new StringReader(text));
+        var open = new Stack<AnchorName>();
+        while (parser.MoveNext())
         {
-            case YamlMappingNode mapping:
-                var entries = new List<YamlEntry>();
-                foreach (var (keyNode, value) in mapping.Children)
-                {
-                    var keyLine = (int)keyNode.Start.Line;
-                    if (keyNode is not YamlScalarNode { Value: { } key }) throw PbenchException.At(file, keyLine, "a key must be a plain word");
-                    if (entries.Any(e => e.Name == YamlEntry.NameOf(key))) throw PbenchException.At(file, keyLine, $"key '{key}' is given twice{In(path)}");
-                    entries.Add(new YamlEntry(key, keyLine, Section(value, file, path.Length == 0 ? key : $"{path}.{key}")));
-                }
-                return new YamlSection(file, line, path, YamlKind.Mapping) { Entries = entries };
-            case YamlSequenceNode list:
-                return new YamlSection(file, line, path, YamlKind.List) { Items = [.. list.Children.Select((item, i) => Section(item, file, $"{path}[{i}]"))] };
-            case YamlScalarNode scalar:
-                var isQuoted = scalar.Style is not (ScalarStyle.Plain or ScalarStyle.Any);
-                return !isQuoted && scalar.Value is null or "" or "~" or "null"
-                    ? new YamlSection(file, line, path, YamlKind.Empty)
-                    : new YamlSection(file, line, path, YamlKind.Scalar) { Text = scalar.Value ?? "", IsQuoted = isQuoted };
-            default:
-                throw PbenchException.At(file, line, $"{path}: expected a scalar, a list or a mapping");
+            switch (parser.Current)
+            {
+                case AnchorAlias alias when open.Contains(alias.Value):
+                    throw PbenchException.At(file, (int)alias.Start.Line, $"'*{alias.Value}' stands within what it repeats");
+                case MappingStart or SequenceStart:
+                    open.Push(((NodeEvent)parser.Current).Anchor);
+                    if (open.Count > Deepest) throw PbenchException.At(file, (int)parser.Current.Start.Line, $"more than {Deepest} lists and mappings within each other");
+                    break;
+                case MappingEnd or SequenceEnd:
+                    open.Pop();
+                    break;
+            }
+        }
+    }
+
+    /// <summary>A document as a tree, in which what an alias repeats stands as often as it does: of lists of lists, exponentially often.</summary>
+    private sealed class Tree(string file)
+    {
+        private int _parts;
+
+        public YamlSection Section(YamlNode node, string path)
+        {
+            var line = (int)node.Start.Line;
+            if (++_parts > MostParts) throw PbenchException.At(file, line, $"{path}: more than {MostParts} values, those that aliases repeat among them");
+            switch (node)
+            {
+                case YamlMappingNode mapping:
+                    var entries = new List<YamlEntry>();
+                    foreach (var (keyNode, value) in mapping.Children)
+                    {
+                        var keyLine = (int)keyNode.Start.Line;
+                        if (keyNode is not YamlScalarNode { Value: { } key }) throw PbenchException.At(file, keyLine, "a key must be a plain word");
+                        if (key == MergeKey) throw PbenchException.At(file, keyLine, $"'{MergeKey}', which merges mappings in YAML 1.1, is not read{In(path)}; write out what it would add");
+                        if (entries.Any(e => e.Name == YamlEntry.NameOf(key))) throw PbenchException.At(file, keyLine, $"key '{key}' is given twice{In(path)}");
+                        entries.Add(new YamlEntry(key, keyLine, Section(value, path.Length == 0 ? key : $"{path}.{key}")));
+                    }
+                    return new YamlSection(file, line, path, YamlKind.Mapping) { Entries = entries };
+                case YamlSequenceNode list:
+                    return new YamlSection(file, line, path, YamlKind.List) { Items = [.. list.Children.Select((item, i) => Section(item, $"{path}[{i}]"))] };
+                case YamlScalarNode scalar:
+                    var isQuoted = scalar.Style is not (ScalarStyle.Plain or ScalarStyle.Any);
+                    return !isQuoted && scalar.Value is null or "" or "~" or "null"
+                        ? new YamlSection(file, line, path, YamlKind.Empty)
+                        : new YamlSection(file, line, path, YamlKind.Scalar) { Text = scalar.Value ?? "", IsQuoted = isQuoted };
+                default:
+                    throw PbenchException.At(file, line, $"{path}: expected a scalar, a list or a mapping");
+            }
         }
     }
 

@@ -113,6 +113,7 @@ internal sealed class PolicyEndpoints(ServerParts parts, ServerOptions options)
             var fields = new RequestFields(p);
             var probe = (Prompt: fields.RequiredText("prompt"), Accepted: fields.Texts("accepted"));
             fields.Finish();
+            if (probe.Accepted.Any(string.IsNullOrWhiteSpace)) throw ApiException.Invalid("accepted: an answer is empty; expected some text", "probes");
             return probe.Accepted.Count > 0 ? probe : throw ApiException.Invalid("accepted: missing", "probes");
         }).ToList();
         var right = 0;

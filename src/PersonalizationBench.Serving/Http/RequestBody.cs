@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
@@ -11,8 +12,28 @@ internal static class RequestBody
     public static async Task<JsonElement> Json(HttpRequest request, long limit)
     {
         if (!request.HasJsonContentType()) throw new ApiException(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", $"Content-Type: expected application/json, found {PolicyId.Quote(request.ContentType ?? "")}");
-        using var document = JsonDocument.Parse(await Bytes(request, limit), s_json);
+        var body = await Bytes(request, limit);
+        using var document = JsonDocument.Parse(body, s_json);
+        RequireText(body.Span);
         return document.RootElement.Clone();
+    }
+
+    /// <summary>JSON can write what no text holds: half of a surrogate pair, or bytes that are no UTF-8.</summary>
+    private static void RequireText(ReadOnlySpan<byte> body)
+    {
+        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = s_json.MaxDepth });
+        while (reader.Read())
+        {
+            if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName) || (!reader.ValueIsEscaped && Ascii.IsValid(reader.ValueSpan))) continue;
+            try
+            {
+                reader.GetString();
+            }
+            catch (InvalidOperationException)
+            {
+                throw ApiException.Invalid($"byte {reader.TokenStartIndex}: the string is no text; expected UTF-8, and surrogates in pairs");
+            }
+        }
     }
 
     public static async Task<ReadOnlyMemory<byte>> Bytes(HttpRequest request, long limit)

@@ -63,7 +63,7 @@ public static class GgufTokenizer
             if (type is Unknown or Control or UserDefined) added.Add(new AddedToken(id, token, SingleWord: false, StripLeft: false, StripRight: false, Normalized: false, Special: type != UserDefined));
         }
         var parts = new TokenizerParts(new BpeModel(vocabulary, MergesOf(metadata, vocabulary, Wrong), new BpeOptions(IgnoreMerges: splitter.WholeFirst)), added,
-            splitter.Composed ? (text, _) => UnicodeNormalization.Normalize(text, System.Text.NormalizationForm.FormC) : (text, _) => text, splitter.Split(), Decoders.Bytes);
+            splitter.Composed ? (text, _) => text.Normalized(System.Text.NormalizationForm.FormC) : (text, _) => text, splitter.Split(), Decoders.Bytes);
         var names = new SpecialTokenNames(NameOf(metadata.BeginId, "bos_token_id"), NameOf(metadata.EndId, "eos_token_id"), source)
         {
             AddsBegin = metadata.AddsBegin ?? splitter.WholeFirst,

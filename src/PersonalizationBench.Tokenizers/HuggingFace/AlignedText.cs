@@ -1,4 +1,5 @@
 using System.Text;
+using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Tokenizers.HuggingFace;
 
@@ -50,11 +51,19 @@ internal readonly record struct AlignedText(string Text, TextRange[]? Alignment 
         return result is null ? this : new AlignedText(result.ToString(), alignment?.Result);
     }
 
+    /// <summary>In one of Unicode's normalization forms.</summary>
+    public AlignedText Normalized(NormalizationForm form)
+    {
+        var alignment = Alignment is null ? null : new AlignmentBuilder(this);
+        var normalized = UnicodeNormalization.Normalize(Text, form, alignment);
+        return ReferenceEquals(normalized, Text) ? this : new AlignedText(normalized, alignment?.Result);
+    }
+
     public static int WidthAt(string text, int at) => char.IsHighSurrogate(text[at]) && at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]) ? 2 : 1;
 }
 
 /// <summary>Makes the alignment of a text that another one is changed to, from its beginning to its end.</summary>
-internal sealed class AlignmentBuilder(AlignedText before)
+internal sealed class AlignmentBuilder(AlignedText before) : ITextChanges
 {
     private readonly TextRange[] _before = before.Alignment!;
     private readonly List<TextRange> _after = new(before.Text.Length + 8);
@@ -64,7 +73,6 @@ internal sealed class AlignmentBuilder(AlignedText before)
 
     public bool IsEmpty => _after.Count == 0;
 
-    /// <summary>The next units stay.</summary>
     public void Keep(int units)
     {
         _after.AddRange(_before.AsSpan(_at, units));
@@ -84,8 +92,7 @@ internal sealed class AlignmentBuilder(AlignedText before)
         for (; units > 0; units--) _after.Add(_before[Math.Max(0, _at - 1)]);
     }
 
-    /// <summary>A character as the library tokenizers counts changes: of <paramref name="change"/> 0 it replaces the next one, above it is
-    /// inserted, below it replaces that one and as many more, and stands for the first of them.</summary>
+    /// <summary>As the library tokenizers has it, a character that replaces several stands for the first of them.</summary>
     public void Put(int units, int change)
     {
         if (change > 0 || _at == _before.Length)

@@ -13,10 +13,10 @@ internal static class Normalizers
 {
     private static readonly Dictionary<string, Func<JsonPart, Normalizer>> Known = new()
     {
-        ["NFC"] = _ => (text, _) => UnicodeNormalization.Normalize(text, NormalizationForm.FormC),
-        ["NFD"] = _ => (text, _) => UnicodeNormalization.Normalize(text, NormalizationForm.FormD),
-        ["NFKC"] = _ => (text, _) => UnicodeNormalization.Normalize(text, NormalizationForm.FormKC),
-        ["NFKD"] = _ => (text, _) => UnicodeNormalization.Normalize(text, NormalizationForm.FormKD),
+        ["NFC"] = _ => (text, _) => text.Normalized(NormalizationForm.FormC),
+        ["NFD"] = _ => (text, _) => text.Normalized(NormalizationForm.FormD),
+        ["NFKC"] = _ => (text, _) => text.Normalized(NormalizationForm.FormKC),
+        ["NFKD"] = _ => (text, _) => text.Normalized(NormalizationForm.FormKD),
         ["Lowercase"] = _ => (text, _) => Lowercase(text),
         ["StripAccents"] = _ => (text, _) => text.Where(rune => !UnicodeClass.IsMark(rune)),
         ["Nmt"] = _ => (text, _) => Nmt(text),
@@ -80,7 +80,7 @@ internal static class Normalizers
         {
             if (clean) text = text.Where(rune => !IsControl(rune)).Map(rune => Rune.IsWhiteSpace(rune) ? " " : null);
             if (chinese) text = text.Map(rune => IsChinese(rune.Value) ? $" {rune} " : null);
-            if (stripAccents) text = UnicodeNormalization.Normalize(text, NormalizationForm.FormD).Where(rune => Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark);
+            if (stripAccents) text = text.Normalized(NormalizationForm.FormD).Where(rune => Rune.GetUnicodeCategory(rune) != UnicodeCategory.NonSpacingMark);
             return lowercase ? Lowercase(text) : text;
         };
     }

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Yaml;
+using PersonalizationBench.Tests;
 
 namespace PersonalizationBench.Data.Tests.Yaml;
 
@@ -121,6 +122,42 @@ public sealed class StrictYamlTests
     [InlineData("name: x\n---\nname: y\n", "plan.yaml:3: a second document begins here; expected one")]
     [InlineData("", "plan.yaml:1: the file is empty")]
     public void What_is_wrong_is_said_with_file_line_and_key(string yaml, string message) => Assert.Equal(message, Error(yaml));
+
+    /// <summary>What an anchor repeats is a graph; a reader of trees never comes to the end of one that holds itself.</summary>
+    [Theory]
+    [InlineData("name: x\nnote: &a [*a]\n", "plan.yaml:2: '*a' stands within what it repeats")]
+    [InlineData("name: x\nshape: &a\n  layers: 1\n  dimension: [1, { deep: *a }]\n", "plan.yaml:4: '*a' stands within what it repeats")]
+    [InlineData("&a\nname: *a\n", "plan.yaml:2: '*a' stands within what it repeats")]
+    [InlineData("? &a [*a]\n: x\n", "plan.yaml:1: '*a' stands within what it repeats")]
+    [InlineData("name: *b\n", "plan.yaml:1: not valid YAML: ")]
+    public void An_alias_of_itself_is_refused_with_its_line(string yaml, string message) => Assert.StartsWith(message, Error(yaml));
+
+    [Fact]
+    public void An_alias_repeats_what_its_anchor_names() =>
+        Assert.Equal([1, 2], Bind("name: &n x\nnote: *n\nranks: &r [1, 2]\nrest: *r\n").Rest!.Items.Select(i => int.Parse(i.Text, System.Globalization.CultureInfo.InvariantCulture)));
+
+    [Fact]
+    public void Aliases_that_multiply_and_lists_without_end_are_refused()
+    {
+        var billions = string.Concat(Enumerable.Range(1, 10).Select(i => $"l{i}: &l{i} [{string.Join(", ", Enumerable.Repeat($"*l{i - 1}", 10))}]\n"));
+        Assert.Contains("more than 100000 values", Error($"name: x\nrest:\n  l0: &l0 [1]\n{string.Concat(billions.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => $"  {l}\n"))}"));
+        Assert.Equal("plan.yaml:2: more than 100 lists and mappings within each other", Error($"name: x\nnote: {new string('[', 100_000)}"));
+    }
+
+    [Theory]
+    [InlineData("name: x\nshape: &s { layers: 1, dimension: 2 }\nstages:\n  - { <<: *s, name: a }\n", "plan.yaml:4: '<<', which merges mappings in YAML 1.1, is not read in stages[0]; write out what it would add")]
+    [InlineData("name: x\n<<: { steps: 10 }\n", "plan.yaml:2: '<<', which merges mappings in YAML 1.1, is not read; write out what it would add")]
+    public void A_merge_key_is_named_with_its_line(string yaml, string message) => Assert.Equal(message, Error(yaml));
+
+    [SkippableTheory]
+    [InlineData("selfalias.yaml", ":9: '*a' stands within what it repeats")]
+    [InlineData("merge.yaml", ":9: '<<', which merges mappings in YAML 1.1, is not read in strategies[2]; write out what it would add")]
+    public void The_studies_that_fell_are_refused_with_file_and_line(string file, string message)
+    {
+        var path = SharedData.Require($"refs/bug-cases/yaml/{file}");
+        var error = Assert.Throws<PbenchException>(() => StrictYaml.ReadFile(path));
+        Assert.Equal((path + message, 2), (error.Message, error.ExitCode));
+    }
 
     [Fact]
     public void A_missing_file_is_named() =>

@@ -16,6 +16,25 @@ public sealed class AnswerMetricsTests
     public void An_answer_matches_up_to_case_spacing_and_final_punctuation(string answer, double score) =>
         Assert.Equal(score, ExactMatch.Score(answer, ["Paris", "New  York."]));
 
+    [Theory]
+    [InlineData("", "...", 0)]
+    [InlineData("...", "...", 1)]
+    [InlineData("?", "!", 0)]
+    [InlineData("!", "!", 1)]
+    [InlineData(" ! ", "!", 1)]
+    [InlineData("!", "oslo", 0)]
+    [InlineData("cafe\u0301", "caf\u00e9", 1)]
+    [InlineData("CAF\u00c9", "cafe\u0301.", 1)]
+    [InlineData("cafe", "caf\u00e9", 0)]
+    public void A_text_of_nothing_but_punctuation_is_itself_and_composed_characters_are_their_parts(string answer, string accepted, double score) =>
+        Assert.Equal(score, ExactMatch.Score(answer, [accepted]));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" \t")]
+    public void An_accepted_answer_that_says_nothing_is_refused(string accepted) =>
+        Assert.Contains("an accepted answer is empty", Assert.Throws<ArgumentException>(() => ExactMatch.Score("", ["oslo", accepted])).Message);
+
     [Fact]
     public void Punctuation_inside_an_answer_counts() => Assert.Equal("it's 3.5 o'clock", ExactMatch.Normalise(" It's  3.5 o'clock. "));
 

@@ -27,6 +27,10 @@ public sealed class BadInputTests(HttpFixture server) : IClassFixture<HttpFixtur
     [InlineData("{\"model\":\"first\",\"prompt\":[[99999]]}", "outside the base's vocabulary")]
     [InlineData("{\"model\":\"first\",\"prompt\":\"5\",\"prompt\":\"6\"}", "prompt: given twice")]
     [InlineData("{\"model\":7,\"prompt\":\"5\"}", "model: expected a string")]
+    [InlineData("{\"model\":\"first\",\"prompt\":\"x \\ud83d\"}", "byte 26: the string is no text")] // half of a surrogate pair
+    [InlineData("{\"model\":\"first\",\"prompt\":[\"\\ude00\"]}", "the string is no text")]
+    [InlineData("{\"model\":\"\\ud83d\",\"prompt\":\"5\"}", "the string is no text")]
+    [InlineData("{\"\\ud83d\":1}", "byte 1: the string is no text")]
     public async Task A_wrong_body_is_400_and_says_why(string body, string expected)
     {
         using var client = server.Client("anna");

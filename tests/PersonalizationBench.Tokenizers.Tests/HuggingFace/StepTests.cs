@@ -1,5 +1,6 @@
 using System.Text;
 using PersonalizationBench.Core;
+using PersonalizationBench.Tests;
 using PersonalizationBench.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Tokenizers.Tests.HuggingFace;

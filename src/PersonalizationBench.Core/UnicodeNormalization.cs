@@ -2,7 +2,18 @@ using System.Globalization;
 using System.Reflection;
 using System.Text;
 
-namespace PersonalizationBench.Tokenizers.HuggingFace;
+namespace PersonalizationBench.Core;
+
+/// <summary>Is told how one text becomes another, from its beginning to its end.</summary>
+public interface ITextChanges
+{
+    /// <summary>The next units of UTF-16 stay.</summary>
+    void Keep(int units);
+
+    /// <summary>A character of so many units is put.</summary>
+    /// <param name="change">0: it replaces the next one; above: it is inserted; below: it replaces the next one and as many more as that.</param>
+    void Put(int units, int change);
+}
 
 /// <summary>
 /// The normalization forms of Unicode (UAX #15), from tables of its version 14.0. The base library leaves every text as it is
@@ -10,7 +21,7 @@ namespace PersonalizationBench.Tokenizers.HuggingFace;
 /// </summary>
 /// <remarks>The resource has a line per fact, in hexadecimal: <c>=C D...</c> the full canonical decomposition of C, <c>~C D...</c>
 /// the compatibility one where it differs, <c>+C A B</c> a pair that composes to C, <c>#A B N</c> combining class N from A to B.</remarks>
-internal static class UnicodeNormalization
+public static class UnicodeNormalization
 {
     private const int HangulBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TailBase = 0x11A7, Vowels = 21, Tails = 28, Syllables = 11172;
 
@@ -38,13 +49,10 @@ internal static class UnicodeNormalization
     }
 
     /// <param name="text">Well-formed: without lone surrogates.</param>
-    public static string Normalize(string text, NormalizationForm form) => Normalize(new AlignedText(text), form).Text;
-
-    /// <param name="aligned">Well-formed: without lone surrogates.</param>
-    public static AlignedText Normalize(AlignedText aligned, NormalizationForm form)
+    /// <param name="changes">Where not null, is told what becomes of the text, from its beginning to its end, if anything does.</param>
+    /// <returns>The text itself where nothing changes.</returns>
+    public static string Normalize(string text, NormalizationForm form, ITextChanges? changes = null)
     {
-        var text = aligned.Text;
-        var alignment = aligned.Alignment is null ? null : new AlignmentBuilder(aligned);
         var compose = form is NormalizationForm.FormC or NormalizationForm.FormKC;
         var compatible = form is NormalizationForm.FormKC or NormalizationForm.FormKD;
         var first = form == NormalizationForm.FormC ? FirstForComposition : FirstForOthers;
@@ -61,7 +69,7 @@ internal static class UnicodeNormalization
             end = end < 0 ? text.Length : rest + found + end;
             result ??= new StringBuilder(text.Length);
             result.Append(text, done, start - done);
-            alignment?.Keep(start - done);
+            changes?.Keep(start - done);
             foreach (var rune in text.AsSpan(start, end - start).EnumerateRunes()) Decompose(rune.Value, compatible, codes);
             Order(codes, classes);
             if (compose) Compose(codes, classes);
@@ -69,13 +77,13 @@ internal static class UnicodeNormalization
             {
                 var rune = new Rune(code);
                 result.Append(rune.ToString());
-                alignment?.Put(rune.Utf16SequenceLength, change);
+                changes?.Put(rune.Utf16SequenceLength, change);
             }
             codes.Clear();
             (done, rest) = (end, end);
         }
-        alignment?.Keep(text.Length - done);
-        return result is null ? aligned : new AlignedText(result.Append(text, done, text.Length - done).ToString(), alignment?.Result);
+        changes?.Keep(text.Length - done);
+        return result is null ? text : result.Append(text, done, text.Length - done).ToString();
     }
 
     /// <summary>The parts of a character, the first in its place, the others inserted after it.</summary>

@@ -1,9 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
-using PersonalizationBench.Core;
-using PersonalizationBench.Tokenizers.HuggingFace;
+using PersonalizationBench.Tests;
 
-namespace PersonalizationBench.Tokenizers.Tests.HuggingFace;
+namespace PersonalizationBench.Core.Tests;
 
 public class UnicodeNormalizationTests
 {

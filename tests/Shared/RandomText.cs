@@ -1,7 +1,7 @@
 using System.Text;
 using PersonalizationBench.Core;
 
-namespace PersonalizationBench.Tokenizers.Tests;
+namespace PersonalizationBench.Tests;
 
 /// <summary>Well-formed texts of all kinds: letters, spaces and newlines in any number, all planes of Unicode, NUL.</summary>
 internal static class RandomText
