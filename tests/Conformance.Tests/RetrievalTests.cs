@@ -1,7 +1,9 @@
+using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using PersonalizationBench.Core;
 using PersonalizationBench.Strategies.Shared;
+using PersonalizationBench.Tests;
 
 namespace PersonalizationBench.Conformance.Tests;
 
@@ -24,6 +26,25 @@ public sealed class RetrievalTests
             using var index = Index("tea and milk", text);
             return index.Search($"\"{text}\" AND ({text}* NOT tea", 5).Contains(0);
         }).QuickCheckThrowOnFailure();
+
+    /// <summary>SQLite 3.40.1's own scores: null for what shares no word, else the lower the better.</summary>
+    [SkippableFact]
+    public void Documents_come_in_the_order_of_FTS5s_scores()
+    {
+        using var references = JsonDocument.Parse(File.ReadAllBytes(SharedData.Require("refs/metrics/bm25.json")));
+        foreach (var corpus in references.RootElement.GetProperty("cases").EnumerateArray())
+        {
+            using var index = Index([.. corpus.GetProperty("documents").EnumerateArray().Select(d => d.GetString()!)]);
+            foreach (var expected in corpus.GetProperty("expected").EnumerateArray())
+            {
+                var ranked = expected.GetProperty("fts5").EnumerateArray().Select((score, position) => (Score: score.ValueKind == JsonValueKind.Null ? (double?)null : score.GetDouble(), position))
+                    .Where(d => d.Score is not null).OrderBy(d => d.Score).ThenByDescending(d => d.position).Select(d => d.position).ToList();
+                var query = expected.GetProperty("query").GetString()!;
+                Assert.Equal(ranked, index.Search(query, ranked.Count + 1));
+                Assert.Equal(ranked.Take(2), index.Search(query, 2));
+            }
+        }
+    }
 
     [Theory]
     [InlineData("\"")]
