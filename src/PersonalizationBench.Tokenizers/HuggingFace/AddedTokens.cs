@@ -52,12 +52,16 @@ internal sealed class AddedTokenFinder
             if (plain && token.Special) continue;
             if (token.SingleWord && (WordEnds(text, start) || WordBegins(text, end))) continue;
             if (token.StripLeft)
+            {
+                start = Math.Max(start, done);
                 while (start > done && char.IsWhiteSpace(text[start - 1])) start--;
+            }
             if (token.StripRight)
                 while (end < text.Length && char.IsWhiteSpace(text[end])) end++;
             if (start > done) yield return (done, start, null);
             yield return (start, end, token);
-            (done, at) = (end, end);
+            // What it took along after itself may still be the beginning of another one, as in the library.
+            done = end;
         }
         if (done < text.Length) yield return (done, text.Length, null);
     }

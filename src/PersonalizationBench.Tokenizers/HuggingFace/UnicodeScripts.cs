@@ -32,7 +32,8 @@ internal static class UnicodeScripts
         if (start >= 0) into.Add(piece.Slice(start, at));
     }
 
-    private static int Of(Rune rune)
+    /// <summary>The number of a character's script; 0 where it has none.</summary>
+    public static int Of(Rune rune)
     {
         if (rune.Value == ' ') return None;
         var (low, high) = (0, Ranges.Length - 1);
