@@ -67,10 +67,6 @@ public sealed class ServingLlama : IDisposable
     /// <summary>The highest rank of an adapter.</summary>
     public const int MaxRank = 256;
 
-    /// <summary>Whether there are kernels for it here, and not operators alone.</summary>
-    /// <param name="bfloat16">for products in bf16</param>
-    public static bool HasKernel(bool bfloat16) => false;
-
     /// <summary>What a rank is rounded up to where products are bf16: to 16 to an even number, above to whole tiles of 32.</summary>
     public static int PaddedRank(int rank) => rank <= 16 ? (rank + 1) / 2 * 2 : (rank + 31) / 32 * 32;
 
