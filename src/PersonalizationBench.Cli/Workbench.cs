@@ -34,6 +34,10 @@ public sealed record Workbench
 
     public string StudiesFolder => Path.Combine(Root, "experiments");
 
+    /// <summary>What this machine measures; no part of the repository.</summary>
+    public string RunsFolder => Path.Combine(Root, "runs");
+
+    /// <summary>What was published.</summary>
     public string ResultsFolder => Path.Combine(Root, "results");
 
     public string BasesFolder => Path.Combine(Root, "datasets", "bases");

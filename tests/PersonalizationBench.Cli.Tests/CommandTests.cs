@@ -27,7 +27,7 @@ public sealed partial class CommandTests : IDisposable
         Assert.Equal(2, await _desk.Run("run", path));
         Assert.Equal("pbench: experiments/colours.yaml:8: strategies[2].type: unknown strategy 'oracel'; did you mean 'oracle'?\n", _desk.Error);
         Assert.Equal("", _desk.Output);
-        Assert.False(Directory.Exists(Path.Combine(_desk.Folder, "results")));
+        Assert.False(Directory.Exists(Path.Combine(_desk.Folder, "runs")));
     }
 
     [Fact]
@@ -62,15 +62,15 @@ public sealed partial class CommandTests : IDisposable
         Assert.Equal(0, await _desk.Run("run", Study));
         Golden.Check("run.txt", Times().Replace(_desk.Output, "#"));
         Assert.Equal("", _desk.Error);
-        var runs = RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "results", "colours", "runs.csv"));
+        var runs = RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv"));
         Assert.Equal(["none", "majority", "oracle", "majority"], runs.Select(r => r.Strategy));
         Assert.All(runs, r => Assert.True(r.PeakRssAnswerBytes is null or > 1 << 20));
 
-        var before = File.ReadAllText(Path.Combine(_desk.Folder, "results", "colours", "runs.csv"));
+        var before = File.ReadAllText(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv"));
         Assert.Equal(0, await _desk.Run("run", Study));
         Assert.Contains("4 of 4 cells are measured already\n", _desk.Output, StringComparison.Ordinal);
-        Assert.Equal(before, File.ReadAllText(Path.Combine(_desk.Folder, "results", "colours", "runs.csv")));
-        Assert.Equal(0, await _desk.Run("report", Path.Combine(_desk.Folder, "results", "colours")));
+        Assert.Equal(before, File.ReadAllText(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv")));
+        Assert.Equal(0, await _desk.Run("report", Path.Combine(_desk.Folder, "runs", "colours")));
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed partial class CommandTests : IDisposable
         _desk.CancelsOnLoad = true;
         Assert.Equal(130, await _desk.Run("run", Study));
         Assert.Equal("pbench: stopped; the same command goes on from here\n", _desk.Error);
-        Assert.True(File.Exists(Path.Combine(_desk.Folder, "results", "colours", "runs.csv")));
+        Assert.True(File.Exists(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv")));
     }
 
     [Fact]

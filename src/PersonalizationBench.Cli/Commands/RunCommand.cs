@@ -18,17 +18,30 @@ internal static class RunCommand
     public static Command Create(Workbench bench)
     {
         var file = new Argument<string>("FILE") { Description = "A study, such as experiments/quickstart.yaml" };
-        var results = new Option<string?>("--results") { Description = "Folder that the study's own folder goes into (default: results of the repository)" };
+        var results = new Option<string?>("--results") { Description = "Folder that the study's own folder goes into (default: runs of the repository)" };
         var fresh = new Option<bool>("--fresh") { Description = "Forget earlier results of this study" };
-        var command = new Command("run", "Run a study; what was measured before is skipped") { file, results, fresh };
-        command.SetAction((parse, cancellation) => Task.FromResult(
-            Run(bench, ValidateCommand.Plan(bench, parse.GetRequiredValue(file)), parse.GetValue(results) ?? bench.ResultsFolder, parse.GetValue(fresh), cancellation)));
+        var publish = new Option<bool>("--publish") { Description = "Put the whole study's results into results/ of the repository, from a tree without changes" };
+        var command = new Command("run", "Run a study; what was measured before is skipped") { file, results, fresh, publish };
+        command.SetAction((parse, cancellation) =>
+        {
+            var publishes = parse.GetValue(publish);
+            if (publishes) Publication.RequireCommit(RunEnvironment.FindCommit());
+            var plan = ValidateCommand.Plan(bench, parse.GetRequiredValue(file));
+            var folder = Path.Combine(parse.GetValue(results) ?? bench.RunsFolder, plan.Name);
+            var status = Run(bench, plan, folder, parse.GetValue(fresh), cancellation);
+            if (publishes && status == 0)
+            {
+                var published = Path.Combine(bench.ResultsFolder, plan.Name);
+                Publication.Publish(folder, published);
+                bench.Output.WriteLine($"published: {ShownPath.Of(published)}");
+            }
+            return Task.FromResult(status);
+        });
         return command;
     }
 
-    private static int Run(Workbench bench, StudyPlan plan, string resultsFolder, bool isFresh, CancellationToken cancellation)
+    private static int Run(Workbench bench, StudyPlan plan, string folder, bool isFresh, CancellationToken cancellation)
     {
-        var folder = Path.Combine(resultsFolder, plan.Name);
         StudyOutcome outcome;
         using (var store = ResultStore.Open(folder, plan, bench.Clock, isFresh))
         {
@@ -70,7 +83,7 @@ internal static class ReportCommand
 {
     public static Command Create(Workbench bench)
     {
-        var folder = new Argument<string>("DIR") { Description = "Results of a study, such as results/quickstart" };
+        var folder = new Argument<string>("DIR") { Description = "Results of a study, such as runs/quickstart" };
         var command = new Command("report", "Draw figures and write report.html from results") { folder };
         command.SetAction(parse => Write(bench, parse.GetRequiredValue(folder)));
         return command;
