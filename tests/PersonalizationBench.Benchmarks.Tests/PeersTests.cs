@@ -73,7 +73,7 @@ public sealed class PeersTests
     }
 
     /// <summary>The folder of the bases in the repository that these tests were built from.</summary>
-    private static string ShippedBases()
+    internal static string ShippedBases()
     {
         var at = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(at.FullName, "PersonalizationBench.sln"))) at = at.Parent!;

@@ -27,7 +27,7 @@ public sealed class HuggingFaceComparison(IBaseCatalog bases, string python, str
         if (!loaded.Config.IsPlainLlama) throw new PbenchException($"{baseName}: its architecture is not a plain Llama's; the comparison is of these");
         var dataset = new WorldLoader().Load(new WorldOptions { Population = Population.Tuning, Users = options.Users });
         var corpora = dataset.Users.Select((u, slot) => new SlotCorpus(slot, [.. u.History.Select(d => new TrainingText([new TextSegment(d.Text + dataset.Format.DocumentSeparator, 1)]))]) { Seed = slot }).ToList();
-        var training = new AdapterTrainingOptions { Steps = options.Steps, BatchSequences = HuggingFaceOptions.BatchSequences, LearningRate = TrainingStepComparison.LearningRate };
+        var training = new AdapterTrainingOptions { Steps = options.Steps, BatchSequences = HuggingFaceOptions.BatchSequences, LearningRate = RepeatedTraining.LearningRate };
         var random = DeterministicRandom.For(options.Rank, "hugging-face");
         var prompts = Enumerable.Range(0, options.Users).Select(_ => Enumerable.Range(0, options.Prompt).Select(_ => random.Next(2, loaded.Config.VocabularySize)).ToArray()).ToList();
         var adapters = Enumerable.Range(0, options.Distinct.Max()).Select(i => DrawnAdapter.Make(loaded, options.Rank, FormattableString.Invariant($"hugging-face {i}"), strength: 0.1)).ToList();
@@ -51,10 +51,10 @@ public sealed class HuggingFaceComparison(IBaseCatalog bases, string python, str
     private HuggingFaceRecord Train(LoadedBase loaded, List<SlotCorpus> corpora, AdapterTrainingOptions training, PeerProcess peer, CancellationToken cancellation)
     {
         // Once each before the clock runs: the losses are compared, and both are warm.
-        var ours = ManyUsersComparison.Together(loaded, _lora, corpora, training, cancellation);
+        var ours = AdapterWorkload.Together(loaded, _lora, corpora, training, cancellation);
         var command = FormattableString.Invariant($"train {corpora.Count}");
         var theirs = peer.Ask(command);
-        var timing = Timing(() => ManyUsersComparison.Together(loaded, _lora, corpora, training, cancellation), () => peer.Ask(command).Seconds.Sum(), cancellation);
+        var timing = Timing(() => AdapterWorkload.Together(loaded, _lora, corpora, training, cancellation), () => peer.Ask(command).Seconds.Sum(), cancellation);
         return Record("train", corpora.Count, HuggingFaceOptions.BatchSequences, ours.Sum(t => t.Tokens), timing, loaded, peer) with
         {
             LossDifference = Losses.RelativeDifference([.. ours.SelectMany(t => t.Losses)], theirs.Losses),

@@ -25,6 +25,17 @@ public sealed record AdapterWorkload(string Name, Func<Precision, LoadedBase> Lo
         return new AdapterWorkload(Base, precision => (LoadedBase)bases.Load(Base, precision, "cpu"), [.. texts], 4) { Goal = 3 };
     }
 
+    /// <summary>Adapts all in one bank on the base's device, from each one's own beginning.</summary>
+    public static IReadOnlyList<SlotTraining> Together(LoadedBase loaded, LoraOptions lora, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation)
+    {
+        using var bank = new AdapterBank(loaded.Config, corpora.Count, lora, loaded.Weights.Device);
+        foreach (var corpus in corpora) bank.Initialise(corpus.Slot, corpus.Seed);
+        return AdapterTrainer.Train(loaded, bank, corpora, training, CostMeter.Unread(), cancellation);
+    }
+
+    /// <summary>What each user's slot learns from.</summary>
+    public List<SlotCorpus> Corpora() => [.. Texts.Select((texts, user) => new SlotCorpus(user, [.. texts.Select(t => new TrainingText([new TextSegment(t, 1)]))]) { Seed = user })];
+
     /// <summary>A user has what a person might write in an afternoon, 16 texts of 40 words, and a step reads eight of them.</summary>
     public static AdapterWorkload Heavy(TrainingWorkload workload, int users)
     {

@@ -34,12 +34,12 @@ public sealed class ManyUsersComparison(string python, string script, string fol
         using var packed = byOperators ? null : loaded.Weights.TryPack();
         if (!byOperators && packed is null) yield break;
         var users = workload.Texts.Count;
-        var corpora = workload.Texts.Select((texts, user) => new SlotCorpus(user, [.. texts.Select(t => new TrainingText([new TextSegment(t, 1)]))]) { Seed = user }).ToList();
-        var training = new AdapterTrainingOptions { Steps = steps, BatchSequences = workload.BatchSequences, MaxTokensPerStep = int.MaxValue, ByOperators = byOperators, LearningRate = TrainingStepComparison.LearningRate };
+        var corpora = workload.Corpora();
+        var training = new AdapterTrainingOptions { Steps = steps, BatchSequences = workload.BatchSequences, MaxTokensPerStep = int.MaxValue, ByOperators = byOperators, LearningRate = RepeatedTraining.LearningRate };
         using var peer = PeerProcess.StartFastest(python, script, JobOf(loaded, workload, corpora, training, threads), folder, turns: 1);
 
         // Once each before the clock runs: the losses are compared, and all are warm.
-        var together = Together(loaded, s_lora, corpora, training, cancellation);
+        var together = AdapterWorkload.Together(loaded, s_lora, corpora, training, cancellation);
         var ours = together.SelectMany(t => t.Losses).ToList();
         var apart = Apart(loaded, corpora, training, cancellation).SelectMany(t => t.Losses).ToList();
         var theirs = peer.Train(1).Losses;
@@ -50,7 +50,7 @@ public sealed class ManyUsersComparison(string python, string script, string fol
         while (againstUs.Count < options.Pairs)
         {
             cancellation.ThrowIfCancellationRequested();
-            var seconds = Timed(() => Together(loaded, s_lora, corpora, training, cancellation));
+            var seconds = Timed(() => AdapterWorkload.Together(loaded, s_lora, corpora, training, cancellation));
             againstUs.Add(new TimedPair(seconds, Timed(() => Apart(loaded, corpora, training, cancellation))));
             againstPeer.Add(new TimedPair(seconds, peer.Train(1).Seconds.Sum()));
         }
@@ -90,16 +90,8 @@ public sealed class ManyUsersComparison(string python, string script, string fol
         };
     }
 
-    /// <summary>Adapts all in one bank on the base's device, from each one's own beginning.</summary>
-    internal static IReadOnlyList<SlotTraining> Together(LoadedBase loaded, LoraOptions lora, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation)
-    {
-        using var bank = new AdapterBank(loaded.Config, corpora.Count, lora, loaded.Weights.Device);
-        foreach (var corpus in corpora) bank.Initialise(corpus.Slot, corpus.Seed);
-        return AdapterTrainer.Train(loaded, bank, corpora, training, CostMeter.Unread(), cancellation);
-    }
-
     private static List<SlotTraining> Apart(LoadedBase loaded, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, CancellationToken cancellation) =>
-        [.. corpora.SelectMany(corpus => Together(loaded, s_lora, [corpus with { Slot = 0 }], training, cancellation))];
+        [.. corpora.SelectMany(corpus => AdapterWorkload.Together(loaded, s_lora, [corpus with { Slot = 0 }], training, cancellation))];
 
     /// <summary>Writes the base and every user's first adapter for the peer to read.</summary>
     private TrainAdaptersJob JobOf(LoadedBase loaded, AdapterWorkload workload, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, int threads)

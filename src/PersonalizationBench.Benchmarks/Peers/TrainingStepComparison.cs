@@ -27,14 +27,6 @@ public sealed class TrainingStepComparison(string python, string script, string 
     /// <summary>Ratio of speeds that is wanted, at either precision.</summary>
     private const double Goal = 1;
 
-    /// <summary>
-    /// Small enough that training is stable: only then does a difference of losses say something about the sides. Without a
-    /// warm-up 1e-3 is not: the 5M model overshoots in steps 3 and 6 (gradient norms 35 and 37, loss from 5.8 up to 7.4), and a
-    /// single rounding of its first weights to bf16, with everything else in f32, moves later losses by 2e-3. Either bf16 side then
-    /// was up to 1e-2 from the f32 run (ours 5.5e-3, PyTorch's 9.5e-3), while their first gradients were equally exact (7.1e-3).
-    /// </summary>
-    internal const double LearningRate = 1e-4;
-
     /// <summary>PyTorch's losses in f32, by the workload's name: what both sides' bf16 is held against.</summary>
     private readonly Dictionary<string, IReadOnlyList<double>> _float32Losses = [];
 
@@ -49,20 +41,14 @@ public sealed class TrainingStepComparison(string python, string script, string 
     public PeerRecord Run(TrainingWorkload workload, Precision precision, int threads, CancellationToken cancellation)
     {
         torch.set_num_threads(threads);
-        var config = PretrainConfigOf(workload, precision);
+        var config = RepeatedTraining.ConfigOf(workload, precision);
         var type = ComputePrecision.Choose(workload.Model, precision, "cpu");
         var job = JobOf(workload, config, threads);
         var float32 = type == ScalarType.Float32 ? null : Float32Losses(workload.Name, job);
         using var peer = PeerProcess.StartFastest(python, script, job, folder);
         var turns = new Turns(peer, options, cancellation);
-        Pretrainer.Run(
-            config,
-            _ => new RepeatingCorpus(workload),
-            TrainingWorkload.Tokenizer,
-            saveTokenizer: to => TrainingWorkload.Tokenizer.Save(Path.Combine(to, "tokenizer.json")),
-            Path.Combine(folder, FormattableString.Invariant($"base-{workload.Name}-{precision}-{threads}")),
-            new PretrainHooks { Evaluate = (_, progress) => turns.AfterStep(progress) },
-            cancellation);
+        var to = Path.Combine(folder, FormattableString.Invariant($"base-{workload.Name}-{precision}-{threads}"));
+        RepeatedTraining.Run(workload, config, to, turns.AfterStep, cancellation);
 
         var (timing, steps) = turns.Result();
         if (float32 is null) _float32Losses[workload.Name] = turns.PeerLosses;
@@ -97,18 +83,6 @@ public sealed class TrainingStepComparison(string python, string script, string 
         };
     }
 
-    private static PretrainConfig PretrainConfigOf(TrainingWorkload workload, Precision precision) => new()
-    {
-        Name = workload.Name,
-        Model = workload.Model,
-        Stages = [new PretrainStage { Name = "peers", Steps = int.MaxValue, BatchSequences = workload.Rows, LearningRate = LearningRate }],
-        Precision = precision,
-        Seed = 1,
-        EvaluateEvery = 1,
-        LogEvery = int.MaxValue,
-        CheckpointEvery = int.MaxValue,
-    };
-
     /// <summary>Writes the weights that the pretrainer starts from, and its batch, for the peer to read.</summary>
     private TrainStepJob JobOf(TrainingWorkload workload, PretrainConfig config, int threads)
     {
@@ -116,7 +90,7 @@ public sealed class TrainingStepComparison(string python, string script, string 
         using (var weights = DecoderWeights.Initialise(workload.Model, config.Seed, Precision.Float32))
             SafetensorsFile.Write(weightsFile, weights.Export());
         var tokensFile = Path.Combine(folder, "tokens.bin");
-        var tokens = RepeatingCorpus.Sequences(workload).SelectMany(s => s).Select(t => (long)t).ToArray();
+        var tokens = RepeatedTraining.Sequences(workload).SelectMany(s => s).Select(t => (long)t).ToArray();
         AtomicFile.Write(tokensFile, stream => stream.Write(MemoryMarshal.AsBytes(tokens.AsSpan())));
         return new TrainStepJob(workload.Model)
         {
@@ -184,26 +158,5 @@ public sealed class TrainingStepComparison(string python, string script, string 
             _pairs.Add(new TimedPair(_secondsOfTurn / _stepsPerTurn, turn.Seconds.Sum() / _stepsPerTurn));
             (_secondsOfTurn, _stepsOfTurn) = (0, 0);
         }
-    }
-
-    /// <summary>The workload's batch over and over, whatever the seed: the peer reads the same from a file.</summary>
-    private sealed class RepeatingCorpus(TrainingWorkload workload) : ITrainingCorpus
-    {
-        public string Digest => Core.Digest.Of(workload.ToString());
-
-        public IReadOnlyList<TrainingText> HeldOut { get; } = [AsTraining(workload.Texts()[0])];
-
-        public IEnumerable<TrainingText> Stream(long seed)
-        {
-            var texts = workload.Texts().Select(AsTraining).ToList();
-            while (true)
-                foreach (var text in texts) yield return text;
-        }
-
-        /// <summary>The tokens that training makes of each text: begin-of-text and the words, length + 1 in all.</summary>
-        public static IEnumerable<int[]> Sequences(TrainingWorkload workload) =>
-            workload.Texts().Select(t => TextEncoding.Prompt(TrainingWorkload.Tokenizer, t));
-
-        private static TrainingText AsTraining(string text) => new([new TextSegment(text, 1)]);
     }
 }
