@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -31,15 +30,7 @@ public static partial class TorchExtras
             throw new ArgumentException(
                 $"CausalAttention: query [B, T, H, d] with key and value [B, T, K, d], K dividing H, not {Shape(query)}, {Shape(key)} and {Shape(value)}");
         }
-        if (lengths is null) return;
-        bool spans = lengths.dim() == 2;
-        if (lengths.dtype != ScalarType.Int64 || lengths.device_type != DeviceType.CPU || !(spans ? q[0] == 1 && lengths.size(1) == 2 : lengths.dim() == 1 && lengths.size(0) == q[0]))
-            throw new ArgumentException($"CausalAttention: lengths must be int64 on the CPU: [B], or with B = 1 spans [S, 2], not {lengths.dtype} {Shape(lengths)} for a query of {Shape(query)}");
-        if (!spans) return;
-        using Tensor packed = lengths.contiguous();
-        ReadOnlySpan<long> at = MemoryMarshal.Cast<byte, long>(packed.bytes);
-        for (int i = 0; i < at.Length; i += 2)
-            if (at[i] < 0 || at[i + 1] < 0 || at[i] + at[i + 1] > q[1]) throw new ArgumentException($"CausalAttention: span {i / 2} is outside 0 .. {q[1]}");
+        CheckSequences(nameof(CausalAttention), lengths, q[0], q[1]);
     }
 
     // [B, T, H * d]

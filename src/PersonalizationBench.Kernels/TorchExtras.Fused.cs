@@ -12,7 +12,7 @@ public static partial class TorchExtras
     /// <summary>What a kernel may do in place of operators.</summary>
     internal enum Operation
     {
-        RmsNorm, Rotate, SwiGlu,
+        RmsNorm, Rotate, SwiGlu, StateSpace, StateSpaceNext,
     }
 
     /// <summary>The kernels to take for an operation, or null: operators. Kernels are for f32 and bf16 on the CPU.</summary>

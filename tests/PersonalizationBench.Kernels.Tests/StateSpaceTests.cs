@@ -73,72 +73,67 @@ public class StateSpaceTests
             Assert.True(Distance(fused.grad!, composed.grad!) <= exact, $"{name}: {Distance(fused.grad!, composed.grad!)} in {shape}, [{string.Join(", ", projected.shape)}]");
     }
 
+    /// <summary>Cases of a property at each level, the operators among them.</summary>
+    private static Config Fewer => Config.QuickThrowOnFailure.WithMaxTest(40);
+
     [Theory]
     [InlineData(ScalarType.Float32)]
     [InlineData(ScalarType.BFloat16)]
-    public void Fused_it_is_the_composed_one(ScalarType type) =>
+    public void Fused_it_is_the_composed_one(ScalarType type) => AtEachLevel(() =>
         Prop.ForAll(Cases, c =>
         {
             using DisposeScope scope = NewDisposeScope();
             Compare(type, c.Shape, Random(7, c.Rows, c.Length, c.Shape.Projected), null);
             // Of other lengths, one of them nothing; only where there is a row to spare.
             if (c.Rows > 1) Compare(type, c.Shape, Random(8, c.Rows, c.Length, c.Shape.Projected), tensor(new[] { c.Length, 0, (c.Length + 1) / 2 }));
-        }).QuickCheckThrowOnFailure();
+        }).Check(Fewer));
 
     [Fact]
-    public void With_one_channel_a_head_its_gradients_are_no_further_from_the_exact_ones()
+    public void With_one_channel_a_head_its_gradients_are_no_further_from_the_exact_ones() => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
         StateSpaceShape narrow = new(Heads: 3, HeadDimension: 1, StateSize: 48, Groups: 3, ConvolutionWidth: 4, ChunkSize: 20) { ConvolutionBias = false };
         Compare(ScalarType.BFloat16, narrow, Random(8, 3, 31, narrow.Projected), tensor(new[] { 31L, 0, 16 }));
-    }
+    });
 
     [Theory]
     [InlineData(ScalarType.Float32)]
     [InlineData(ScalarType.BFloat16)]
-    public void Sequences_one_after_another_are_as_each_alone(ScalarType type)
+    public void Sequences_one_after_another_are_as_each_alone(ScalarType type) => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
         (long Start, long Count)[] spans = [(0, 33), (33, 1), (40, 0), (41, 70), (111, 64)]; // with a gap, and an end that belongs to none
         Tensor projected = Random(1, 1, 180, Typical.Projected), lengths = Spans(spans);
         Compare(type, Typical, projected, lengths);
         StateSpaceWeights weights = Weights(Typical);
+        // Operators sum in another order where a row is longer, which may round a bf16 result the other way; a kernel gives the same bits.
+        double composed = type == ScalarType.BFloat16 ? 1.0 / 128 : 1e-5;
         Tensor whole = TorchExtras.StateSpace(projected.to(type), weights, Typical, Epsilon, lengths);
         foreach ((long start, long count) in spans.Where(s => s.Count > 0))
-            Assert.Equal(0, Distance(whole.narrow(1, start, count), TorchExtras.StateSpace(projected.narrow(1, start, count).to(type), weights, Typical, Epsilon)));
+            Assert.InRange(Distance(whole.narrow(1, start, count), TorchExtras.StateSpace(projected.narrow(1, start, count).to(type), weights, Typical, Epsilon)), 0, KernelLibrary.Level == KernelLevel.None ? composed : 0);
         Assert.Equal(0, whole.narrow(1, 34, 7).abs().max().to(ScalarType.Float32).item<float>());
         Assert.Equal(0, whole.narrow(1, 175, 5).abs().max().to(ScalarType.Float32).item<float>());
-    }
+    });
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Chunks_give_what_the_recurrence_gives(bool fused) =>
+    [Fact]
+    public void Chunks_give_what_the_recurrence_gives() => AtEachLevel(() =>
         Prop.ForAll(Cases, c =>
         {
             using DisposeScope scope = NewDisposeScope();
-            TorchExtras.UseFused = fused;
-            try
-            {
-                StateSpaceWeights weights = Weights(c.Shape);
-                Tensor projected = Random(2, c.Rows, c.Length, c.Shape.Projected);
-                (StateSpaceMemory chunks, StateSpaceMemory tokens) = (Memory(c.Shape, c.Rows, ScalarType.Float32), Memory(c.Shape, c.Rows, ScalarType.Float32));
-                tokens.Inputs.zero_();
-                tokens.States.zero_();
-                Tensor whole = TorchExtras.StateSpace(projected, weights, c.Shape, Epsilon, null, chunks);
-                Tensor[] next = [.. Enumerable.Range(0, (int)c.Length).Select(t => TorchExtras.StateSpaceNext(projected.select(1, t), weights, c.Shape, Epsilon, tokens))];
-                Assert.InRange(Distance(whole, stack(next, 1)), 0, 1e-4);
-                Assert.InRange(Distance(chunks.States, tokens.States), 0, 1e-4);
-                Assert.Equal(0, Distance(chunks.Inputs, tokens.Inputs));
-            }
-            finally
-            {
-                TorchExtras.UseFused = true;
-            }
-        }).QuickCheckThrowOnFailure();
+            StateSpaceWeights weights = Weights(c.Shape);
+            Tensor projected = Random(2, c.Rows, c.Length, c.Shape.Projected);
+            (StateSpaceMemory chunks, StateSpaceMemory tokens) = (Memory(c.Shape, c.Rows, ScalarType.Float32), Memory(c.Shape, c.Rows, ScalarType.Float32));
+            tokens.Inputs.zero_();
+            tokens.States.zero_();
+            Tensor whole = TorchExtras.StateSpace(projected, weights, c.Shape, Epsilon, null, chunks);
+            Tensor[] next = [.. Enumerable.Range(0, (int)c.Length).Select(t => TorchExtras.StateSpaceNext(projected.select(1, t), weights, c.Shape, Epsilon, tokens))];
+            Assert.InRange(Distance(whole, stack(next, 1)), 0, 1e-4);
+            Assert.InRange(Distance(chunks.States, tokens.States), 0, 1e-4);
+            Assert.Equal(0, Distance(chunks.Inputs, tokens.Inputs));
+        }).Check(Fewer));
 
     [Fact]
-    public void A_further_token_in_bf16_is_the_composed_one()
+    public void A_further_token_in_bf16_is_the_composed_one() => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
         StateSpaceWeights weights = Weights(Typical);
@@ -153,14 +148,14 @@ public class StateSpaceTests
             Assert.InRange(Distance(a.States, b.States), 0, 1e-4);
             Assert.Equal(0, Distance(a.Inputs, b.Inputs));
         }
-    }
+    });
 
     /// <summary>Steps and decays so large that nothing remains, and so small that nothing changes.</summary>
     [Theory]
     [InlineData(60, 3)]
     [InlineData(-60, 3)]
     [InlineData(-60, -60)]
-    public void Extreme_steps_stay_finite(double stepBias, double logDecay)
+    public void Extreme_steps_stay_finite(double stepBias, double logDecay) => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
         StateSpaceWeights weights = Weights(Typical) with { StepBias = full([Typical.Heads], stepBias).requires_grad_(), LogDecay = full([Typical.Heads], logDecay).requires_grad_() };
@@ -169,7 +164,7 @@ public class StateSpaceTests
         Assert.InRange(Distance(actual, expected), 0, 1e-4);
         actual.square().sum().backward();
         foreach (Tensor gradient in new[] { x.grad!, weights.StepBias.grad!, weights.LogDecay.grad! }) Assert.True(gradient.isfinite().all().item<bool>());
-    }
+    });
 
     [Fact]
     public void The_number_of_threads_changes_nothing()
@@ -208,7 +203,7 @@ public class StateSpaceTests
     }
 
     [Fact]
-    public void What_does_not_fit_is_refused_by_name()
+    public void What_does_not_fit_is_refused_by_name() => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
         StateSpaceWeights weights = Weights(Typical);
@@ -220,5 +215,5 @@ public class StateSpaceTests
         Expect("kept inputs", () => TorchExtras.StateSpaceNext(x.select(1, 0), weights, Typical, Epsilon, Memory(Typical, 1, ScalarType.BFloat16)));
 
         static void Expect(string text, Func<Tensor> call) => Assert.Contains(text, Assert.ThrowsAny<Exception>(call).Message, StringComparison.Ordinal);
-    }
+    });
 }

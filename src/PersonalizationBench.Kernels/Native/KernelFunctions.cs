@@ -13,6 +13,7 @@ internal sealed unsafe class KernelFunctions
         _lastError = (delegate* unmanaged<byte*>)symbols["last_error"];
         Layers = new LayerKernels(symbols);
         Serving = new ServingKernels(symbols);
+        StateSpace = new StateSpaceKernels(symbols);
     }
 
     public KernelLevel Level { get; }
@@ -22,6 +23,8 @@ internal sealed unsafe class KernelFunctions
     public LayerKernels Layers { get; }
 
     public ServingKernels Serving { get; }
+
+    public StateSpaceKernels StateSpace { get; }
 
     /// <returns>null where the library was built by a compiler that does not know the level</returns>
     public static KernelFunctions? TryOpen(nint library, KernelLevel level, nint threads)

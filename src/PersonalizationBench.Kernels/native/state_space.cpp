@@ -4,11 +4,6 @@
 // the convolution's outputs, and the states between chunks.
 #include "state_space.h"
 
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/sum.h>
-#include <ATen/ops/zeros.h>
-
 #include <vector>
 
 #include "state_space_chunk.h"
@@ -16,48 +11,14 @@
 
 namespace pb {
 
-// ---- rows, for each type of the projection ----
-
-#define PB_STATE_SPACE_ROWS(T)                                                                                                              \
-  PB_CLONES static void convolve(const T* x, int64_t step, int64_t before, const Convolution& c, float* active, float* slope) {            \
-    convolve_row(x, step, before, c, active, slope);                                                                                        \
-  }                                                                                                                                         \
-  PB_CLONES static void convolve_back(                                                                                                      \
-      const float* g, int64_t after, const T* x, int64_t step, int64_t before, const Convolution& c, T* dx, float* sums, float* dtaps, float* dbias) { \
-    convolve_row_back(g, after, x, step, before, c, dx, sums, dtaps, dbias);                                                                \
-  }                                                                                                                                         \
-  PB_CLONES static void steps_of(const T* raw, const float* bias, int64_t n, float low, float high, float* steps) {                        \
-    step_row(raw, bias, n, low, high, steps);                                                                                               \
-  }                                                                                                                                         \
-  PB_CLONES static void steps_back(const T* raw, const float* bias, const float* g, int64_t n, float low, float high, T* draw, float* dbias) { \
-    step_row_back(raw, bias, g, n, low, high, draw, dbias);                                                                                 \
-  }                                                                                                                                         \
-  PB_CLONES static float gate(const float* y, const T* z, const float* w, int64_t n, float epsilon, float* gated, T* to) {                 \
-    return gate_row(y, z, w, n, epsilon, gated, to);                                                                                        \
-  }                                                                                                                                         \
-  PB_CLONES static void gate_back(                                                                                                          \
-      const float* y, const T* z, const float* w, const T* g, float inverse, int64_t n, float* gated, float* dgated, float* dy, T* dz, float* dw) { \
-    gate_row_back(y, z, w, g, inverse, n, gated, dgated, dy, dz, dw);                                                                       \
-  }
-PB_STATE_SPACE_ROWS(float)
-PB_STATE_SPACE_ROWS(bf16)
-#undef PB_STATE_SPACE_ROWS
-
-PB_CLONES static void recur_head(
-    const float* x, const float* write, const float* read, float step, float decay, float skip, int64_t width, int64_t n, float* state, float* y) {
-  recur(x, write, read, step, decay, skip, width, n, state, y);
-}
-
 // ---- what every pass knows ----
-
-static at::Tensor floats(at::IntArrayRef sizes) { return at::empty(sizes, at::TensorOptions().dtype(at::kFloat)); }
 
 // Each row's place in its sequence, and how many come behind it; -1 in none.
 struct Place {
   int64_t before = -1, after = -1;
 };
 
-static std::vector<Place> places_of(const at::Tensor& spans, int64_t rows) {
+static std::vector<Place> places_of(const View& spans, int64_t rows) {
   std::vector<Place> places(rows);
   const int64_t* span = data<int64_t>(spans);
   for (int64_t i = 0; i < spans.size(0); i++, span += 2) {
@@ -84,30 +45,42 @@ struct HeadBlocks {
   }
 };
 
-class StateSpacePass {
+// The taps [K, mixed], the oldest first, and a bias, zeros where there is none.
+class Taps {
  public:
-  StateSpacePass(const StateSpace& space, const at::Tensor& rows, const at::Tensor& sequences)
-      : s(space), projected(rows), spans(sequences), n(rows.size(0)), step(space.projected()), inner(space.inner()), mixed(space.mixed()),
-        blocks(space), widths(space.width, space.state), places(places_of(sequences, n)), taps(space.convolution.t().contiguous()),
-        bias(space.convolution_bias.defined() ? space.convolution_bias : at::zeros({mixed}, taps.options())), active(floats({n, mixed})),
-        steps(floats({n, s.heads})) {
-    rates.resize(s.heads);
-    for (int64_t h = 0; h < s.heads; h++) rates[h] = -std::exp(data<float>(s.log_decay)[h]);
+  explicit Taps(const StateSpace& s) : width_(s.taps), n_(s.mixed()), taps_(s.taps * n_), bias_(n_, 0) {
+    for (int64_t k = 0; k < width_; k++) {
+      for (int64_t i = 0; i < n_; i++) taps_[k * n_ + i] = s.convolution[i * width_ + k];
+    }
+    if (s.convolution_bias) std::copy(s.convolution_bias, s.convolution_bias + n_, static_cast<float*>(bias_));
   }
 
-  Convolution convolution() const { return {data<float>(taps), data<float>(bias), s.taps, mixed}; }
+  Convolution convolution() const { return {taps_, bias_, width_, n_}; }
+
+ private:
+  int64_t width_, n_;
+  Floats taps_, bias_;
+};
+
+class StateSpacePass {
+ public:
+  StateSpacePass(const StateSpace& space, const View& rows, const View& sequences)
+      : s(space), projected(rows), spans(sequences), n(rows.size(0)), step(space.projected()), inner(space.inner()), mixed(space.mixed()),
+        blocks(space), widths(space.width, space.state), places(places_of(sequences, n)), taps(space), active(n * mixed), steps(n * space.heads) {
+    rates.resize(s.heads);
+    for (int64_t h = 0; h < s.heads; h++) rates[h] = -std::exp(s.log_decay[h]);
+  }
 
   // The first pass. slopes [n, mixed] is wanted by the backward pass.
-  void enter(const at::Tensor& slopes) {
+  void enter(float* slopes) {
     by_type(projected, [&](auto kind) {
       using T = decltype(kind);
-      at::parallel_for(0, n, grain(mixed), [&](int64_t begin, int64_t end) {
+      parallel_for(0, n, grain(mixed), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; r++) {
           if (places[r].before < 0) continue;
           const T* row = data<T>(projected) + r * step;
-          float* slope = slopes.defined() ? data<float>(slopes) + r * mixed : nullptr;
-          convolve(row + inner, step, places[r].before, convolution(), data<float>(active) + r * mixed, slope);
-          steps_of(row + inner + mixed, data<float>(s.step_bias), s.heads, s.min_step, s.max_step, data<float>(steps) + r * s.heads);
+          convolve_row(row + inner, step, places[r].before, taps.convolution(), active + r * mixed, slopes ? slopes + r * mixed : nullptr);
+          step_row(row + inner + mixed, s.step_bias, s.heads, s.min_step, s.max_step, steps + r * s.heads);
         }
       });
     });
@@ -117,27 +90,28 @@ class StateSpacePass {
   template <class F>
   void each_scan(F&& body) const {
     int64_t sequences = spans.size(0);
-    at::parallel_for(0, blocks.count * sequences, 1, [&](int64_t begin, int64_t end) {
+    parallel_for(0, blocks.count * sequences, 1, [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; task++) body(task / sequences, task % sequences);
     });
   }
 
   Head head(int64_t h, int64_t row) const {
-    return {data<float>(active) + row * mixed + h * s.width, mixed, data<float>(steps) + row * s.heads + h, s.heads, rates[h], data<float>(s.skip)[h]};
+    return {active + row * mixed + h * s.width, mixed, steps + row * s.heads + h, s.heads, rates[h], s.skip[h]};
   }
 
   void load(int64_t group, int64_t row, int64_t count, bool scored, Chunk& chunk) const {
-    const float* shared = data<float>(active) + row * mixed + inner + group * s.state;
+    const float* shared = active + row * mixed + inner + group * s.state;
     load_chunk(shared, mixed, s.groups * s.state, count, widths, scored, chunk);
   }
 
   const StateSpace& s;
-  const at::Tensor &projected, &spans;
+  const View &projected, &spans;
   int64_t n, step, inner, mixed;
   HeadBlocks blocks;
   ChunkWidths widths;
   std::vector<Place> places;
-  at::Tensor taps, bias, active, steps;
+  Taps taps;
+  Floats active, steps;
   std::vector<float> rates;
 };
 
@@ -145,7 +119,7 @@ static int64_t chunks_of(int64_t count) { return (count + kChunk - 1) / kChunk; 
 
 // ---- forward ----
 
-static void scan(const StateSpacePass& pass, const at::Tensor& scanned, const at::Tensor& states) {
+static void scan(const StateSpacePass& pass, const View& scanned, const View& states) {
   const StateSpace& s = pass.s;
   const ChunkWidths& w = pass.widths;
   int64_t size = w.n * w.p;
@@ -177,7 +151,7 @@ static void scan(const StateSpacePass& pass, const at::Tensor& scanned, const at
   });
 }
 
-static void remember_inputs(const StateSpacePass& pass, const at::Tensor& inputs) {
+static void remember_inputs(const StateSpacePass& pass, const View& inputs) {
   int64_t kept = inputs.size(1);
   by_type(pass.projected, [&](auto kind) {
     using T = decltype(kind);
@@ -193,25 +167,25 @@ static void remember_inputs(const StateSpacePass& pass, const at::Tensor& inputs
   });
 }
 
-void state_space_forward(
-    const StateSpace& s, const at::Tensor& projected, const at::Tensor& spans, const at::Tensor& result, const StateSpaceKept& kept,
-    const StateSpaceMemory& memory) {
+static void pass_forward(
+    const StateSpace& s, const View& projected, const View& spans, const View& result, const View& scanned, const View& inverses, const View& inputs,
+    const View& states) {
   StateSpacePass pass(s, projected, spans);
-  pass.enter({});
-  scan(pass, kept.scanned, memory.states);
-  if (memory.inputs.defined()) remember_inputs(pass, memory.inputs);
+  pass.enter(nullptr);
+  scan(pass, scanned, states);
+  if (inputs.defined()) remember_inputs(pass, inputs);
   by_type(projected, [&](auto kind) {
     using T = decltype(kind);
-    at::parallel_for(0, pass.n, grain(pass.inner), [&](int64_t begin, int64_t end) {
-      std::vector<float> gated(pass.inner);
+    parallel_for(0, pass.n, grain(pass.inner), [&](int64_t begin, int64_t end) {
+      Floats gated(pass.inner);
       for (int64_t r = begin; r < end; r++) {
         T* to = data<T>(result) + r * pass.inner;
         if (pass.places[r].before < 0) {
           std::fill(to, to + pass.inner, T{});
           continue;
         }
-        data<float>(kept.inverses)[r] =
-            gate(data<float>(kept.scanned) + r * pass.inner, data<T>(projected) + r * pass.step, data<float>(s.norm), pass.inner, s.epsilon, gated.data(), to);
+        data<float>(inverses)[r] =
+            gate_row(data<float>(scanned) + r * pass.inner, data<T>(projected) + r * pass.step, s.norm, pass.inner, s.epsilon, static_cast<float*>(gated), to);
       }
     });
   });
@@ -221,7 +195,7 @@ void state_space_forward(
 
 // Gradients of the scan: `gradient` [n, inner] holds that of its output and gets that of x; dshared [n, blocks, 2, N] gets those of
 // what is written and read, by the block of heads; dsteps [n, H]; sums [S, 2, H] those of A_log and D, by sequence.
-static void scan_back(const StateSpacePass& pass, const at::Tensor& gradient, const at::Tensor& dshared, const at::Tensor& dsteps, const at::Tensor& sums) {
+static void scan_back(const StateSpacePass& pass, float* gradient, float* dshared, float* dsteps, float* sums) {
   const StateSpace& s = pass.s;
   const ChunkWidths& w = pass.widths;
   int64_t size = w.n * w.p;
@@ -251,12 +225,12 @@ static void scan_back(const StateSpacePass& pass, const at::Tensor& gradient, co
       for (int64_t h = 0; h < heads; h++) {
         head_backward(
             chunk, w, pass.head(first + h, row), c > 0, c + 1 < chunks, space, state(c, h), dstates + h * size,
-            data<float>(gradient) + row * pass.inner + (first + h) * s.width, pass.inner, data<float>(dsteps) + row * s.heads + first + h, s.heads, &gained[h]);
+            gradient + row * pass.inner + (first + h) * s.width, pass.inner, dsteps + row * s.heads + first + h, s.heads, &gained[h]);
       }
-      float* to = data<float>(dshared) + (row * pass.blocks.count + block) * 2 * s.state;
+      float* to = dshared + (row * pass.blocks.count + block) * 2 * s.state;
       end_back(w, chunk, to, to + s.state, pass.blocks.count * 2 * s.state);
     }
-    float* to = data<float>(sums) + sequence * 2 * s.heads + first;
+    float* to = sums + sequence * 2 * s.heads + first;
     for (int64_t h = 0; h < heads; h++) {
       to[h] = gained[h].log_decay;
       to[s.heads + h] = gained[h].skip;
@@ -267,33 +241,41 @@ static void scan_back(const StateSpacePass& pass, const at::Tensor& gradient, co
 // body(share, its first row, the row behind its last) for a fixed number of shares, each with its own sums.
 template <class F>
 static void each_share(int64_t shares, int64_t rows, F&& body) {
-  at::parallel_for(0, shares, 1, [&](int64_t first, int64_t last) {
+  parallel_for(0, shares, 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i++) body(i, rows * i / shares, rows * (i + 1) / shares);
   });
 }
 
-StateSpaceGradient state_space_backward(
-    const StateSpace& s, const at::Tensor& projected, const at::Tensor& spans, const StateSpaceKept& kept, const at::Tensor& gradient) {
+// to[n] = sums of parts [rows, n], `step` apart, one row after the other
+static void add_up(const float* parts, int64_t rows, int64_t step, int64_t n, float* to) {
+  std::fill(to, to + n, 0.0f);
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t i = 0; i < n; i++) to[i] += parts[r * step + i];
+  }
+}
+
+// gradients: that of the projection, then those of the weights in their order; the bias's may be none.
+static void pass_backward(
+    const StateSpace& s, const View& projected, const View& spans, const View& scanned, const View& inverses, const View& gradient, const View* gradients) {
   StateSpacePass pass(s, projected, spans);
   int64_t n = pass.n, inner = pass.inner, mixed = pass.mixed, step = pass.step, shares = std::max<int64_t>(1, std::min<int64_t>(16, n / 64));
-  auto zeros = [](at::IntArrayRef sizes) { return at::zeros(sizes, at::TensorOptions().dtype(at::kFloat)); };
-  auto dprojected = at::empty_like(projected), slopes = floats({n, mixed}), back = floats({n, inner});
-  auto dshared = floats({n, pass.blocks.count, 2, s.state}), dsteps = floats({n, s.heads}), dheads = floats({spans.size(0), 2, s.heads});
-  auto dnorm = zeros({shares, inner}), dtaps = zeros({shares, s.taps, mixed}), dbias = zeros({shares, mixed}), dstep_bias = zeros({shares, s.heads});
+  Floats slopes(n * mixed), back(n * inner), dshared(n * pass.blocks.count * 2 * s.state), dsteps(n * s.heads), dheads(spans.size(0) * 2 * s.heads);
+  Floats dnorm(shares * inner, 0), dtaps(shares * s.taps * mixed, 0), dbias(shares * mixed, 0), dstep_bias(shares * s.heads, 0);
 
   by_type(projected, [&](auto kind) {
     using T = decltype(kind);
+    T* dprojected = data<T>(gradients[0]);
     each_share(shares, n, [&](int64_t share, int64_t begin, int64_t end) {
-      std::vector<float> gated(inner), dgated(inner);
+      Floats gated(inner), dgated(inner);
       for (int64_t r = begin; r < end; r++) {
-        T* to = data<T>(dprojected) + r * step;
+        T* to = dprojected + r * step;
         if (pass.places[r].before < 0) {
           std::fill(to, to + step, T{});
           continue;
         }
-        gate_back(
-            data<float>(kept.scanned) + r * inner, data<T>(projected) + r * step, data<float>(s.norm), data<T>(gradient) + r * inner,
-            data<float>(kept.inverses)[r], inner, gated.data(), dgated.data(), data<float>(back) + r * inner, to, data<float>(dnorm) + share * inner);
+        gate_row_back(
+            data<float>(scanned) + r * inner, data<T>(projected) + r * step, s.norm, data<T>(gradient) + r * inner, data<float>(inverses)[r], inner,
+            static_cast<float*>(gated), static_cast<float*>(dgated), back + r * inner, to, dnorm + share * inner);
       }
     });
     pass.enter(slopes);
@@ -301,11 +283,11 @@ StateSpaceGradient state_space_backward(
 
     // From the scan's inputs to the convolution's outputs, in place.
     int64_t shared = s.groups * s.state;
-    at::parallel_for(0, n, grain(mixed), [&](int64_t begin, int64_t end) {
+    parallel_for(0, n, grain(mixed), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; r++) {
         if (pass.places[r].before < 0) continue;
-        float* slope = data<float>(slopes) + r * mixed;
-        const float *dx = data<float>(back) + r * inner, *parts = data<float>(dshared) + r * pass.blocks.count * 2 * s.state;
+        float* slope = slopes + r * mixed;
+        const float *dx = back + r * inner, *parts = dshared + r * pass.blocks.count * 2 * s.state;
         for (int64_t i = 0; i < inner; i++) slope[i] *= dx[i];
         for (int64_t g = 0; g < s.groups; g++) {
           float *write = slope + inner + g * s.state, *read = write + shared;
@@ -322,56 +304,86 @@ StateSpaceGradient state_space_backward(
       }
     });
     each_share(shares, n, [&](int64_t share, int64_t begin, int64_t end) {
-      std::vector<float> sums(mixed);
+      Floats sums(mixed);
       for (int64_t r = begin; r < end; r++) {
         Place at = pass.places[r];
         if (at.before < 0) continue;
         const T* from = data<T>(projected) + r * step + inner;
-        T* to = data<T>(dprojected) + r * step + inner;
-        convolve_back(
-            data<float>(slopes) + r * mixed, at.after, from, step, at.before, pass.convolution(), to, sums.data(), data<float>(dtaps) + share * s.taps * mixed,
-            data<float>(dbias) + share * mixed);
-        steps_back(
-            from + mixed, data<float>(s.step_bias), data<float>(dsteps) + r * s.heads, s.heads, s.min_step, s.max_step, to + mixed,
-            data<float>(dstep_bias) + share * s.heads);
+        T* to = dprojected + r * step + inner;
+        convolve_row_back(
+            slopes + r * mixed, at.after, from, step, at.before, pass.taps.convolution(), to, static_cast<float*>(sums), dtaps + share * s.taps * mixed,
+            dbias + share * mixed);
+        step_row_back(
+            from + mixed, s.step_bias, dsteps + r * s.heads, s.heads, s.min_step, s.max_step, to + mixed, dstep_bias + share * s.heads);
       }
     });
   });
-  auto heads = dheads.sum(0);
-  return {dprojected, dtaps.sum(0).t().contiguous(), dbias.sum(0), dstep_bias.sum(0), heads.select(0, 0), heads.select(0, 1), dnorm.sum(0)};
+  Floats taps(s.taps * mixed);
+  add_up(dtaps, shares, s.taps * mixed, s.taps * mixed, taps);
+  for (int64_t i = 0; i < mixed; i++) {
+    for (int64_t k = 0; k < s.taps; k++) data<float>(gradients[1])[i * s.taps + k] = taps[k * mixed + i];
+  }
+  if (gradients[2].defined()) add_up(dbias, shares, mixed, mixed, data<float>(gradients[2]));
+  add_up(dstep_bias, shares, s.heads, s.heads, data<float>(gradients[3]));
+  add_up(dheads, spans.size(0), 2 * s.heads, s.heads, data<float>(gradients[4]));
+  add_up(dheads + s.heads, spans.size(0), 2 * s.heads, s.heads, data<float>(gradients[5]));
+  add_up(dnorm, shares, inner, inner, data<float>(gradients[6]));
 }
 
 // ---- one token more ----
 
-void state_space_next(const StateSpace& s, const at::Tensor& projected, const StateSpaceMemory& memory, const at::Tensor& result) {
+static void one_more(const StateSpace& s, const View& projected, const View& inputs, const View& states, const View& result) {
   int64_t inner = s.inner(), mixed = s.mixed(), step = s.projected(), kept = s.taps - 1;
-  auto taps = s.convolution.t().contiguous();
-  auto bias = s.convolution_bias.defined() ? s.convolution_bias : at::zeros({mixed}, taps.options());
-  Convolution convolution{data<float>(taps), data<float>(bias), s.taps, mixed};
+  Taps taps(s);
   by_type(projected, [&](auto kind) {
     using T = decltype(kind);
-    at::parallel_for(0, projected.size(0), grain(inner * s.state / 8), [&](int64_t begin, int64_t end) {
+    parallel_for(0, projected.size(0), grain(inner * s.state / 8), [&](int64_t begin, int64_t end) {
       std::vector<T> window(s.taps * mixed);
-      std::vector<float> active(mixed), steps(s.heads), y(inner), gated(inner);
+      Floats active(mixed), steps(s.heads), y(inner), gated(inner);
       for (int64_t r = begin; r < end; r++) {
         const T* row = data<T>(projected) + r * step;
-        T* inputs = data<T>(memory.inputs) + r * kept * mixed;
-        std::copy(inputs, inputs + kept * mixed, window.data());
+        T* before = data<T>(inputs) + r * kept * mixed;
+        std::copy(before, before + kept * mixed, window.data());
         std::copy(row + inner, row + inner + mixed, window.data() + kept * mixed);
-        std::copy(window.data() + mixed, window.data() + s.taps * mixed, inputs);
-        convolve(window.data() + kept * mixed, mixed, kept, convolution, active.data(), nullptr);
-        steps_of(row + inner + mixed, data<float>(s.step_bias), s.heads, s.min_step, s.max_step, steps.data());
+        std::copy(window.data() + mixed, window.data() + s.taps * mixed, before);
+        convolve_row(window.data() + kept * mixed, mixed, kept, taps.convolution(), static_cast<float*>(active), static_cast<float*>(nullptr));
+        step_row(row + inner + mixed, s.step_bias, s.heads, s.min_step, s.max_step, static_cast<float*>(steps));
         for (int64_t h = 0; h < s.heads; h++) {
-          const float* write = active.data() + inner + h / (s.heads / s.groups) * s.state;
-          float decay = std::exp(-std::exp(data<float>(s.log_decay)[h]) * steps[h]);
-          recur_head(
-              active.data() + h * s.width, write, write + s.groups * s.state, steps[h], decay, data<float>(s.skip)[h], s.width, s.state,
-              data<float>(memory.states) + (r * s.heads + h) * s.width * s.state, y.data() + h * s.width);
+          const float* write = active + inner + h / (s.heads / s.groups) * s.state;
+          float decay = std::exp(-std::exp(s.log_decay[h]) * steps[h]);
+          recur(
+              active + h * s.width, write, write + s.groups * s.state, steps[h], decay, s.skip[h], s.width, s.state,
+              data<float>(states) + (r * s.heads + h) * s.width * s.state, y + h * s.width);
         }
-        gate(y.data(), row, data<float>(s.norm), inner, s.epsilon, gated.data(), data<T>(result) + r * inner);
+        gate_row(static_cast<const float*>(y), row, s.norm, inner, s.epsilon, static_cast<float*>(gated), data<T>(result) + r * inner);
       }
     });
   });
 }
 
 }  // namespace pb
+
+using namespace pb;
+
+// projected [rows, projected] without gaps, f32 or bf16; spans [S, 2] int64, start and count of each sequence, apart from each other;
+// weights: see StateSpace. Written: result [rows, inner] of the projection's type, zeros in rows of no sequence; what the backward
+// pass reads again, f32: the scan's output [rows, inner] and 1 / rms of each row of what is normalised; and, where wanted, what is
+// behind the last token of each sequence: inputs [S, K - 1, mixed] of the convolution in the projection's type, states [S, H, P, N] f32.
+PB_KERNEL(state_space_forward)(
+    const StateSpaceNumbers* numbers, const View* weights, const View* projected, const View* spans, const View* result, const View* scanned,
+    const View* inverses, const View* inputs, const View* states) {
+  return guarded([&] { pass_forward(StateSpace(*numbers, weights), *projected, *spans, *result, *scanned, *inverses, *inputs, *states); });
+}
+
+// gradient [rows, inner] without gaps; gradients: seven views, see pass_backward
+PB_KERNEL(state_space_backward)(
+    const StateSpaceNumbers* numbers, const View* weights, const View* projected, const View* spans, const View* scanned, const View* inverses,
+    const View* gradient, const View* gradients) {
+  return guarded([&] { pass_backward(StateSpace(*numbers, weights), *projected, *spans, *scanned, *inverses, *gradient, gradients); });
+}
+
+// One further token per row: projected [B, projected]; inputs and states of B sequences are read and written; result [B, inner].
+PB_KERNEL(state_space_next)(
+    const StateSpaceNumbers* numbers, const View* weights, const View* projected, const View* inputs, const View* states, const View* result) {
+  return guarded([&] { one_more(StateSpace(*numbers, weights), *projected, *inputs, *states, *result); });
+}

@@ -1,49 +1,55 @@
 // What Mamba-2 does between its two projections (Dao and Gu, 2024, arXiv:2405.21060), in f32; see state_space.cpp.
 #pragma once
 
+#include <memory>
+#include <new>
+
 #include "kernels.h"
 
 namespace pb {
 
-struct StateSpace {
+// As C# passes it (StateSpaceNumbers).
+struct StateSpaceNumbers {
   int64_t heads, width, state, groups, taps;  // H, P, N, G, K
+  double min_step, max_step, epsilon;         // max_step: infinity where there is none
+};
+
+struct StateSpace {
+  int64_t heads, width, state, groups, taps;
   float min_step, max_step, epsilon;
-  at::Tensor convolution;       // [mixed, K]
-  at::Tensor convolution_bias;  // [mixed], or undefined
-  at::Tensor step_bias, log_decay, skip;  // [H]
-  at::Tensor norm;              // [inner]; all f32 and contiguous
+  const float* convolution;                   // [mixed, K]
+  const float* convolution_bias;              // [mixed], or null
+  const float *step_bias, *log_decay, *skip;  // [H]
+  const float* norm;                          // [inner]
+
+  // weights: the six in the order above, f32 without gaps
+  StateSpace(const StateSpaceNumbers& n, const View* weights)
+      : heads(n.heads), width(n.width), state(n.state), groups(n.groups), taps(n.taps), min_step(static_cast<float>(n.min_step)),
+        max_step(static_cast<float>(n.max_step)), epsilon(static_cast<float>(n.epsilon)), convolution(data<float>(weights[0])),
+        convolution_bias(data<float>(weights[1])), step_bias(data<float>(weights[2])), log_decay(data<float>(weights[3])),
+        skip(data<float>(weights[4])), norm(data<float>(weights[5])) {}
 
   int64_t inner() const { return heads * width; }
   int64_t mixed() const { return inner() + 2 * groups * state; }
   int64_t projected() const { return inner() + mixed() + heads; }
 };
 
-// What is behind the last token of each sequence, written: inputs [S, K - 1, mixed] of the convolution in the type of the
-// projection, states [S, H, P, N] f32. Both or none.
-struct StateSpaceMemory {
-  at::Tensor inputs, states;
+// Numbers for the time of a call, from the beginning of a cache line; not initialised.
+class Floats {
+ public:
+  explicit Floats(int64_t count) : at_(static_cast<float*>(::operator new[](static_cast<size_t>(count) * sizeof(float), kLine))) {}
+  Floats(int64_t count, float value) : Floats(count) { std::fill(at_.get(), at_.get() + count, value); }
+
+  operator float*() const { return at_.get(); }
+
+ private:
+  static constexpr std::align_val_t kLine{64};
+
+  struct Free {
+    void operator()(float* at) const { ::operator delete[](at, kLine); }
+  };
+
+  std::unique_ptr<float[], Free> at_;
 };
-
-// What the backward pass reads again, f32: the scan's output [N, inner], and 1 / rms of each row of what is normalised.
-struct StateSpaceKept {
-  at::Tensor scanned, inverses;
-};
-
-// projected [N, projected], contiguous; spans [S, 2] int64, start and count of each sequence, apart from each other.
-// result [N, inner]; rows of no sequence give zeros.
-void state_space_forward(
-    const StateSpace& s, const at::Tensor& projected, const at::Tensor& spans, const at::Tensor& result, const StateSpaceKept& kept,
-    const StateSpaceMemory& memory);
-
-// Gradient of the projection, written, and of the weights, in the order they stand in StateSpace.
-struct StateSpaceGradient {
-  at::Tensor projected, convolution, convolution_bias, step_bias, log_decay, skip, norm;
-};
-
-StateSpaceGradient state_space_backward(
-    const StateSpace& s, const at::Tensor& projected, const at::Tensor& spans, const StateSpaceKept& kept, const at::Tensor& gradient);
-
-// One further token per row: projected [B, projected]; memory of B sequences is read and written; result [B, inner].
-void state_space_next(const StateSpace& s, const at::Tensor& projected, const StateSpaceMemory& memory, const at::Tensor& result);
 
 }  // namespace pb

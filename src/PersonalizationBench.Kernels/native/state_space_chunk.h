@@ -13,6 +13,7 @@ namespace pb {
 // Tokens of a chunk: the longer, the more the scores cost; the shorter, the more the states.
 constexpr int64_t kChunk = 32;
 
+// Rows and columns are worked on sixteen at a time: one vector of AVX-512, two of AVX2.
 inline int64_t whole_lanes(int64_t n) { return (n + 15) / 16 * 16; }
 
 // Widths, padded with zeros to whole vectors.
@@ -122,7 +123,7 @@ PB_INLINE void advance(const Chunk& c, const ChunkWidths& w, HeadSpace& s, bool 
 }
 
 // The group's rows: `from` begins with the first token's B, C lies `apart` behind it.
-PB_CLONES static void load_chunk(const float* from, int64_t step, int64_t apart, int64_t count, const ChunkWidths& w, bool scored, Chunk& c) {
+static void load_chunk(const float* from, int64_t step, int64_t apart, int64_t count, const ChunkWidths& w, bool scored, Chunk& c) {
   c.count = count;
   c.rows = whole_lanes(count);
   load_rows(from, step, count, c.rows, w.state, w.n, c.write);
@@ -135,13 +136,13 @@ PB_CLONES static void load_chunk(const float* from, int64_t step, int64_t apart,
   for (int64_t t = 0; t < c.rows; t++) std::fill(c.scores + t * kChunk + t + 1, c.scores + (t + 1) * kChunk, 0.0f);
 }
 
-PB_CLONES static void head_state(const Chunk& c, const ChunkWidths& w, const Head& h, bool carried, HeadSpace& s, const float* before, float* after) {
+static void head_state(const Chunk& c, const ChunkWidths& w, const Head& h, bool carried, HeadSpace& s, const float* before, float* after) {
   enter_head(c, w, h, s);
   advance(c, w, s, carried, before, after);
 }
 
 // y [count, P], rows `y_step` apart; `state` is read if one is carried in, and written if it is wanted behind the chunk.
-PB_CLONES static void head_forward(
+static void head_forward(
     const Chunk& c, const ChunkWidths& w, const Head& h, bool carried, bool carries, HeadSpace& s, float* state, float* y, int64_t y_step) {
   enter_head(c, w, h, s);
   mix_scores(c, s);
@@ -161,7 +162,7 @@ PB_CLONES static void head_forward(
 
 // ---- back ----
 
-PB_CLONES static void begin_back(const ChunkWidths& w, Chunk& c) {
+static void begin_back(const ChunkWidths& w, Chunk& c) {
   transpose(c.read, w.n, c.rows, w.n, c.read_columns, kChunk);
   std::fill(c.dscores, c.dscores + kChunk * kChunk, 0.0f);
   std::fill(c.dwrite_columns, c.dwrite_columns + kChunk * w.n, 0.0f);
@@ -210,7 +211,7 @@ struct HeadSums {
 // `gradient` [count, P], rows `gradient_step` apart, holds that of y and gets that of x; `dsteps` [count] gets that of the steps.
 // `state` is the one before the chunk, if one is carried in; `dstate` that of the one behind it, if it is `wanted` there, and
 // becomes that of the one before it.
-PB_CLONES static void head_backward(
+static void head_backward(
     const Chunk& c, const ChunkWidths& w, const Head& h, bool carried, bool wanted, HeadSpace& s, const float* state, float* dstate,
     float* gradient, int64_t gradient_step, float* dsteps, int64_t dsteps_step, HeadSums* sums) {
   enter_head(c, w, h, s);
@@ -271,7 +272,7 @@ PB_CLONES static void head_backward(
 }
 
 // Gradients of the group's B and C, [count, N] each, rows `step` apart.
-PB_CLONES static void end_back(const ChunkWidths& w, Chunk& c, float* dwrite, float* dread, int64_t step) {
+static void end_back(const ChunkWidths& w, Chunk& c, float* dwrite, float* dread, int64_t step) {
   for (int64_t t = 0; t < c.rows; t++) std::fill(c.dscores + t * kChunk + t + 1, c.dscores + (t + 1) * kChunk, 0.0f);
   transpose(c.dread_columns, kChunk, w.n, c.rows, c.dshared, w.n);
   product<Part::kLower, true>(c.dscores, kChunk, 1, c.write, w.n, c.rows, w.n, c.rows, c.dshared, w.n);
