@@ -56,6 +56,9 @@ public sealed class Arm
     /// <summary>The adapter's rank; null where there is none.</summary>
     public int? Rank { get; }
 
+    /// <summary>Its label without the rank, such as "lora modules=mlp": what the arms of a sweep over ranks have in common.</summary>
+    public string Kind => string.Join(' ', First.Label.Split(' ').Where(w => !w.StartsWith("r=", StringComparison.Ordinal)));
+
     /// <summary>Mean over its runs of those that measured it; null where none did.</summary>
     public double? Mean(Func<RunRecord, double?> column)
     {

@@ -7,9 +7,8 @@ namespace PersonalizationBench.Reporting;
 /// <summary>A figure of the report.</summary>
 /// <param name="Name">Its file's name without extension.</param>
 /// <param name="Caption">What is to be seen, and what the bars are.</param>
-/// <param name="Svg">The picture.</param>
 /// <param name="VegaLite">The same as a specification with its data.</param>
-public sealed record Figure(string Name, string Title, string Caption, string Svg, string VegaLite);
+public sealed record Figure(string Name, string Title, string Caption, Picture Picture, string VegaLite);
 
 /// <summary>The figures of a study. Each is null where the study lacks what it shows.</summary>
 public static class Figures
@@ -54,7 +53,7 @@ public static class Figures
     public static Figure? ByAdapterBytes(StudyResults results)
     {
         var sweeps = results.Arms.Where(a => a is { IsTrained: true, IsWrongUser: false, Rank: not null } && a.Mean(r => r.StoredBytesPerUser) > 0)
-            .GroupBy(a => (a.First.Strategy, a.First.Base, a.First.Dataset))
+            .GroupBy(a => (a.Kind, a.First.Base, a.First.Dataset))
             .Where(g => g.Select(Size).Distinct().Count() > 1).ToList();
         var panels = sweeps.SelectMany(sweep => SweepPanels(results, [.. sweep.OrderBy(Size)])).ToList();
         if (panels.Count == 0) return null;
@@ -109,7 +108,7 @@ public static class Figures
 
     private static IEnumerable<ScatterPanel> SweepPanels(StudyResults results, List<Arm> arms)
     {
-        var name = $"{arms[0].First.Strategy} on {arms[0].First.Base}, {arms[0].First.Dataset}";
+        var name = $"{arms[0].Kind} on {arms[0].First.Base}, {arms[0].First.Dataset}";
         var x = Scale.LogAt([.. arms.GroupBy(Size).Select(g => new Tick(g.Key, Format.Bytes(g.Key), string.Join(", ", g.Select(a => $"r={a.Rank}").Distinct())))]);
         foreach (var unit in results.Measures.Where(m => !m.IsSecondary).GroupBy(m => m.IsHigherBetter))
         {

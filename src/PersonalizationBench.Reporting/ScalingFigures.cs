@@ -81,25 +81,25 @@ public static class ScalingFigures
         if (sweeps.Count == 0) return null;
         var severalLabels = sweeps.Select(s => s.Key.Label).Distinct().Count() > 1;
         var prompts = Scale.Log(sweeps.SelectMany(s => s).Select(Prompt), Format.Whole);
-        List<ScatterPanel> panels = [Panel(measure.Name, measure.Unit, a => results.Mean(a, measure)?.Mean is { } m ? new ScatterPoint(Prompt(a), m.Estimate, m.Low, m.High) : null, isShare: true)];
-        AddCost("Time to the first token", "ms (log)", r => r.FirstTokenMsP50, r => r.FirstTokenMsP95);
-        AddCost("Time of a further token", "ms (log)", r => r.PerTokenMsP50, r => r.PerTokenMsP95);
-        AddCost("Kept of the sequences being answered", "bytes (log)", r => r.KvBytes, _ => null);
+        List<ScatterPanel> panels = [Panel(measure.Name, measure.Unit, a => results.Mean(a, measure)?.Mean is { } m ? new ScatterPoint(Prompt(a), m.Estimate, m.Low, m.High) : null, _ => Scale.Share(4))];
+        AddCost("Time to the first token", "ms (log)", Format.Number, r => r.FirstTokenMsP50, r => r.FirstTokenMsP95);
+        AddCost("Time of a further token", "ms (log)", Format.Number, r => r.PerTokenMsP50, r => r.PerTokenMsP95);
+        AddCost("Kept of the sequences being answered", "bytes (log)", Format.Bytes, r => r.KvBytes, _ => null);
         const string title = "As the history in the prompt grows";
         return new Figure("by-context", title, $"The whole history is in the prompt. {Bars} Times: median over questions asked one at a time, and up to the 95th percentile.",
             ScatterChart.Draw(title, panels, 180), VegaLite.Scatter(title, panels));
 
-        void AddCost(string name, string unit, Func<Core.RunRecord, double?> median, Func<Core.RunRecord, double?> tail)
+        void AddCost(string name, string unit, Func<double, string> format, Func<Core.RunRecord, double?> median, Func<Core.RunRecord, double?> tail)
         {
             if (sweeps.SelectMany(s => s).All(a => a.Mean(median) > 0))
-                panels.Add(Panel(name, unit, a => new ScatterPoint(Prompt(a), a.Mean(median)!.Value, a.Mean(tail) is null ? null : a.Mean(median), a.Mean(tail)), isShare: false));
+                panels.Add(Panel(name, unit, a => new ScatterPoint(Prompt(a), a.Mean(median)!.Value, a.Mean(tail) is null ? null : a.Mean(median), a.Mean(tail)), series => Scale.Log(Figures.Extent(series), format)));
         }
 
-        ScatterPanel Panel(string name, string unit, Func<Arm, ScatterPoint?> point, bool isShare)
+        ScatterPanel Panel(string name, string unit, Func<Arm, ScatterPoint?> point, Func<IReadOnlyList<ScatterSeries>, Scale> scale)
         {
             List<ScatterSeries> series = [.. sweeps.Select((s, i) => new ScatterSeries(
                 Look.Nth(i, severalLabels ? $"{s.Key.Label}, {s.Key.Base}" : s.Key.Base), [.. s.OrderBy(Prompt).Select(point).OfType<ScatterPoint>()], IsJoined: true))];
-            return new ScatterPanel(name, "", prompts, "tokens of the prompt (log)", isShare ? Scale.Share(4) : Scale.Log(Figures.Extent(series), Format.Number), unit, series);
+            return new ScatterPanel(name, "", prompts, "tokens of the prompt (log)", scale(series), unit, series);
         }
 
         static double Prompt(Arm arm) => Math.Max(1, arm.Mean(r => r.PromptTokensPerProbe) ?? 1);

@@ -21,6 +21,6 @@ public sealed class DecodeTests
         Assert.Equal(records[2].CacheBytes, records[3].CacheBytes);
         Assert.All(records, r => Assert.True(r is { TokenMs: > 0, FirstTokenMs: > 0, Tokens: 31 }));
         Assert.Equal(2 + records.Count, DecodePage.Table(records).Count(c => c == '\n'));
-        Assert.StartsWith("<svg", DecodePage.Draw(records), StringComparison.Ordinal);
+        Assert.StartsWith("<svg", DecodePage.Draw(records).Svg, StringComparison.Ordinal);
     }
 }

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
+using PersonalizationBench.Reporting.Benchmarks;
 
 namespace PersonalizationBench.Cli.Tests;
 
@@ -70,7 +71,48 @@ public sealed partial class CommandTests : IDisposable
         Assert.Equal(0, await _desk.Run("run", Study));
         Assert.Contains("4 of 4 cells are measured already\n", _desk.Output, StringComparison.Ordinal);
         Assert.Equal(before, File.ReadAllText(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv")));
-        Assert.Equal(0, await _desk.Run("report", Path.Combine(_desk.Folder, "runs", "colours")));
+    }
+
+    [Fact]
+    public async Task A_report_is_drawn_again_from_its_folder_or_name_in_the_format_that_is_asked_for()
+    {
+        Assert.Equal(0, await _desk.Run("run", Study));
+        var figures = Path.Combine(_desk.Folder, "runs", "colours", "figures");
+        var drawn = Directory.GetFiles(figures, "*.svg");
+        Assert.NotEmpty(drawn);
+        Assert.Equal(0, await _desk.Run("report", "colours", "--format", "png"));
+        Assert.Equal(0, await _desk.Run("report", Path.Combine(_desk.Folder, "runs", "colours"), "--format", "pdf"));
+        Assert.All(drawn, svg => Assert.True(File.Exists(Path.ChangeExtension(svg, "png")) && File.Exists(Path.ChangeExtension(svg, "pdf"))));
+        Assert.Equal(2, await _desk.Run("report", "colours", "--format", "jpeg"));
+    }
+
+    [Fact]
+    public async Task A_benchmarks_figures_are_drawn_again_from_its_records()
+    {
+        var folder = Path.Combine(_desk.Folder, "results", "decode");
+        DecodeRecord Row(string architecture, int context) => new()
+        {
+            Architecture = architecture,
+            Parameters = 10,
+            Precision = "float32",
+            Threads = 1,
+            Context = context,
+            Tokens = 3,
+            TokenMs = 2,
+            TokenMsMin = 1,
+            TokenMsMax = 4,
+            FirstTokenMs = 5,
+            CacheBytes = 100 * context,
+        };
+        RecordCsv.WriteFile(Path.Combine(folder, "decode.csv"), [Row("transformer", 64), Row("transformer", 256), Row("mamba2", 64)]);
+        Assert.Equal(0, await _desk.Run("report", "decode"));
+        Assert.EndsWith("decode.svg\n", _desk.Output, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(folder, "figures", "decode.svg")));
+        RecordCsv.WriteFile(Path.Combine(folder, "decode.csv"), [new ProbeRecord { Key = "k", UserId = "u", ProbeId = "p", Kind = "recall", Metric = "exact-match", Score = 1 }]);
+        Assert.Equal(2, await _desk.Run("report", "decode"));
+        Assert.Contains("nothing to draw", _desk.Error, StringComparison.Ordinal);
+        Assert.Equal(2, await _desk.Run("report", "no-such"));
+        Assert.Contains("no such folder", _desk.Error, StringComparison.Ordinal);
     }
 
     [Fact]

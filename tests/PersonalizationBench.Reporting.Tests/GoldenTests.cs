@@ -23,10 +23,10 @@ public sealed class GoldenTests
     public void How_strategies_scale_is_drawn_as_it_was()
     {
         var results = SyntheticStudy.Scaling().Results();
-        foreach (var figure in ScalingFigures.All(results)) GoldenFile.Matches($"scaling-{figure.Name}.svg", figure.Svg);
+        foreach (var figure in ScalingFigures.All(results)) GoldenFile.Matches($"scaling-{figure.Name}.svg", figure.Picture.Svg);
     }
 
     [Fact]
     public void A_study_of_likelihoods_is_drawn_as_it_was() =>
-        GoldenFile.Matches("likelihood.svg", Figures.LikelihoodByStrategy(SyntheticStudy.Mail().Results())!.Svg);
+        GoldenFile.Matches("likelihood.svg", Figures.LikelihoodByStrategy(SyntheticStudy.Mail().Results())!.Picture.Svg);
 }

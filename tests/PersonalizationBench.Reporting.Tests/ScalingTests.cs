@@ -21,7 +21,7 @@ public sealed class ScalingTests
     [Fact]
     public void Trained_parameters_that_three_bases_share_make_a_series()
     {
-        var svg = ScalingFigures.ByBaseSize(Scaling.Value)!.Svg;
+        var svg = ScalingFigures.ByBaseSize(Scaling.Value)!.Picture.Svg;
         // 8 x 1, 4 x 2 and 2 x 4 times 1024.
         Assert.Contains("lora, 8192 parameters", svg, StringComparison.Ordinal);
         Assert.DoesNotContain("lora, 4096 parameters", svg, StringComparison.Ordinal);

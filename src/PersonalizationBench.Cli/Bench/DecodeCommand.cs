@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Core;
 using PersonalizationBench.Reporting.Benchmarks;
+using PersonalizationBench.Reporting.Charts;
 
 namespace PersonalizationBench.Cli.Bench;
 
@@ -27,7 +28,7 @@ internal static class DecodeCommand
             var folder = parse.GetValue(s_output) ?? Path.Combine(workbench.ResultsFolder, "decode");
             BenchFolder.Write(folder, "decode.csv", records, "pbench bench decode", new JsonObject { ["longest"] = longest, ["rounds"] = rounds }, started, workbench.Libtorch());
             AtomicFile.WriteText(Path.Combine(folder, "README.md"), DecodePage.Of(records, DecodeBenchmark.TokensPerRound));
-            AtomicFile.WriteText(Path.Combine(folder, "figures", "decode.svg"), DecodePage.Draw(records));
+            BenchFigures.Write(folder, PictureFormat.Svg);
             workbench.Output.Write(DecodePage.Table(records));
             workbench.Output.WriteLine($"written: {ShownPath.Of(folder)}");
             return Task.FromResult(0);

@@ -5,6 +5,7 @@ using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 using PersonalizationBench.Reporting.Benchmarks;
+using PersonalizationBench.Reporting.Charts;
 
 namespace PersonalizationBench.Cli.Bench;
 
@@ -42,7 +43,7 @@ internal static class ServingBenchCommand
             var folder = parse.GetValue(s_output) ?? Path.Combine(workbench.ResultsFolder, "serving");
             BenchFolder.Write(folder, "serving.csv", records, $"pbench bench serving {parse.GetRequiredValue(s_base)}", new JsonObject { ["rounds"] = parse.GetValue(s_rounds), ["prompt"] = ServingBenchmark.Prompt, ["tokens"] = ServingBenchmark.Tokens }, started, workbench.Libtorch());
             AtomicFile.WriteText(Path.Combine(folder, "README.md"), ServingPage.Of(parse.GetRequiredValue(s_base), records, ServingBenchmark.Prompt, ServingBenchmark.Tokens, costs.ToString()));
-            AtomicFile.WriteText(Path.Combine(folder, "figures", "ratios.svg"), ServingPage.Draw(records));
+            BenchFigures.Write(folder, PictureFormat.Svg);
             workbench.Output.Write(costs);
             workbench.Output.WriteLine($"written: {ShownPath.Of(folder)}");
             return 0;

@@ -4,6 +4,7 @@ using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
 using PersonalizationBench.Pretraining;
 using PersonalizationBench.Reporting.Benchmarks;
+using PersonalizationBench.Reporting.Charts;
 using PersonalizationBench.Reporting.Ladders;
 
 namespace PersonalizationBench.Cli.Commands;
@@ -45,9 +46,9 @@ internal static class LadderCommand
             var sweeps = ladders.Select(l => SweepPath(folder, l.Name)).Where(File.Exists).SelectMany(RecordCsv.ReadFile<SweepRecord>).ToList();
             RecordCsv.WriteFile(Path.Combine(folder, "exams.csv"), exams);
             RecordCsv.WriteFile(Path.Combine(folder, "fits.csv"), fits);
-            foreach (var (name, svg) in LadderFigures.All(rungs, exams, fits)) AtomicFile.WriteText(Path.Combine(folder, "figures", name + ".svg"), svg);
             AtomicFile.WriteText(Path.Combine(folder, "README.md"), LadderPage.Of([.. ladders.Select(l => new LadderSettings(l.Name, l.Rungs.ToDictionary(r => r.Base, r => r.LearningRateScale)))], rungs, exams, fits, sweeps));
             BenchFolder.Write(folder, "ladder.csv", rungs, $"pbench ladder measure {string.Join(' ', ladders.Select(l => ShownPath.Of(l.Path)))}", new JsonObject { ["ladders"] = new JsonArray([.. ladders.Select(l => (JsonNode)l.Name)]) }, started, bench.Libtorch());
+            BenchFigures.Write(folder, PictureFormat.Svg);
             bench.Output.Write(LadderPage.Table(rungs, exams));
             bench.Output.Write(LadderPage.FitTable(fits));
             bench.Output.WriteLine($"written: {ShownPath.Of(folder)}");

@@ -5,6 +5,7 @@ using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 using PersonalizationBench.Reporting.Benchmarks;
+using PersonalizationBench.Reporting.Charts;
 
 namespace PersonalizationBench.Cli.Commands;
 
@@ -36,6 +37,7 @@ internal static class LoadCommand
             var results = parse.GetValue(output) ?? Path.Combine(bench.ResultsFolder, spec.Load);
             BenchFolder.Write(results, $"{spec.Load}.csv", records, string.Create(CultureInfo.InvariantCulture, $"pbench load {ShownPath.Of(parse.GetRequiredValue(file))}"), new JsonObject { ["seed"] = spec.Seed, ["rounds"] = spec.Rounds, ["seconds"] = spec.Seconds }, started, bench.Libtorch());
             LoadPage.Write(results, new LoadSettings(spec.Description, spec.Prompt, spec.Answer, spec.Server.AdapterMemory, spec.Files, spec.Requests), records);
+            BenchFigures.Write(results, PictureFormat.Svg);
             bench.Output.WriteLine($"written: {ShownPath.Of(results)}");
             return 0;
         });

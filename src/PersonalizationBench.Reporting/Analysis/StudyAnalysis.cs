@@ -28,7 +28,7 @@ public sealed record Capacity(Arm Arm, Interval BitsPerParameter);
 public sealed record Reliability(Arm Arm, double MeanGain, double BestGain, double WorstGain, Interval Harm)
 {
     /// <summary>The arm's label without its rank.</summary>
-    public string Kind => string.Join(' ', Arm.First.Label.Split(' ').Where(w => !w.StartsWith("r=", StringComparison.Ordinal)));
+    public string Kind => Arm.Kind;
 }
 
 /// <summary>Everything that is computed from a study's scores, once.</summary>

@@ -49,19 +49,19 @@ public static class DecodePage
         return table.ToString();
     }
 
-    public static string Draw(IReadOnlyList<DecodeRecord> records)
+    public static Picture Draw(IReadOnlyList<DecodeRecord> records)
     {
         var contexts = Scale.LogAt([.. records.Select(r => r.Context).Distinct().Select(c => new Tick(c, c.ToString(CultureInfo.InvariantCulture)))]);
         return ScatterChart.Draw("One further token as the context grows",
         [
-            Panel("Time of a token", "medians, and the range over rounds", "ms (log)", r => new ScatterPoint(r.Context, r.TokenMs, r.TokenMsMin, r.TokenMsMax)),
-            Panel("Kept of a sequence", "keys and values, or states", "bytes (log)", r => new ScatterPoint(r.Context, r.CacheBytes, null, null)),
+            Panel("Time of a token", "medians, and the range over rounds", "ms (log)", Reporting.Format.Number, r => new ScatterPoint(r.Context, r.TokenMs, r.TokenMsMin, r.TokenMsMax)),
+            Panel("Kept of a sequence", "keys and values, or states", "bytes (log)", Reporting.Format.Bytes, r => new ScatterPoint(r.Context, r.CacheBytes, null, null)),
         ]);
 
-        ScatterPanel Panel(string title, string subtitle, string label, Func<DecodeRecord, ScatterPoint> point)
+        ScatterPanel Panel(string title, string subtitle, string label, Func<double, string> format, Func<DecodeRecord, ScatterPoint> point)
         {
             var series = records.GroupBy(r => r.Architecture).Select((g, i) => new ScatterSeries(Look.Nth(i, g.Key), [.. g.Select(point)], IsJoined: true)).ToList();
-            var scale = Scale.Log(series.SelectMany(s => s.Points).SelectMany(p => new[] { p.Y, p.Low ?? p.Y, p.High ?? p.Y }), Reporting.Format.Number);
+            var scale = Scale.Log(series.SelectMany(s => s.Points).SelectMany(p => new[] { p.Y, p.Low ?? p.Y, p.High ?? p.Y }), format);
             return new ScatterPanel(title, subtitle, contexts, "tokens of context (log)", scale, label, series);
         }
     }

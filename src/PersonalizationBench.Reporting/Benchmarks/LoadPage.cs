@@ -36,10 +36,7 @@ public static class LoadPage
             text.Append(CultureInfo.InvariantCulture, $"## {group.Key}\n\n");
             text.Append(cells[0].Arrivals == "closed" ? Throughput(cells) : Latency(cells));
             text.Append('\n');
-            if (Figure(cells) is not { } svg) continue;
-            var name = string.Concat(group.Key.Select(c => char.IsLetterOrDigit(c) ? c : '-'));
-            AtomicFile.WriteText(Path.Combine(folder, "figures", $"{name}.svg"), svg);
-            text.Append(CultureInfo.InvariantCulture, $"![{group.Key}](figures/{name}.svg)\n\n");
+            if (Axis(cells) is not null) text.Append(CultureInfo.InvariantCulture, $"![{group.Key}](figures/{FileName(group.Key)}.svg)\n\n");
         }
         text.Append(Registry(records));
         text.Append(Parts(records));
@@ -85,8 +82,17 @@ public static class LoadPage
         return text.ToString();
     }
 
+    /// <summary>One for each group of cells in which more than categories differs.</summary>
+    internal static IEnumerable<(string Name, Picture Picture)> Figures(IReadOnlyList<LoadRecord> records) =>
+        from cells in records.GroupBy(r => r.Figure)
+        let picture = Figure([.. cells])
+        where picture is not null
+        select (FileName(cells.Key), picture);
+
+    private static string FileName(string figure) => string.Concat(figure.Select(c => char.IsLetterOrDigit(c) ? c : '-'));
+
     /// <summary>Null where nothing but categories differs between the cells.</summary>
-    internal static string? Figure(IReadOnlyList<LoadRecord> records)
+    internal static Picture? Figure(IReadOnlyList<LoadRecord> records)
     {
         if (Axis(records) is not { } axis) return null;
         var ticks = records.Select(axis.Value).Distinct().Select(v => new Tick(v, v.ToString("0.##", CultureInfo.InvariantCulture))).ToList();

@@ -7,15 +7,17 @@ public static class PeersFigure
 {
     private const string Label = "reference's time / ours (log)";
 
-    public static string Draw(IReadOnlyList<PeerRecord> records)
+    public static Picture Draw(IReadOnlyList<PeerRecord> records)
     {
-        var comparisons = records.Select(r => r.Comparison).Distinct().ToList();
+        var contests = records.Select(Contest).Distinct().ToList();
         var rows = records.Select(r => new DotRow(
             FormattableString.Invariant($"{r.Model} {r.Precision}, {r.Threads} {(r.Threads == 1 ? "thread" : "threads")}"),
-            Look.Nth(comparisons.IndexOf(r.Comparison), $"{r.Ours} against {PeersReport.Reference(r)}"))).ToList();
+            Look.Nth(contests.IndexOf(Contest(r)), Contest(r)))).ToList();
         // The dots are medians over pairs, the lines reach from the smallest pair to the largest.
         var scale = Scale.Log(records.SelectMany(r => new[] { r.RatioMin, r.RatioMax, 1 }), Reporting.Format.Number);
         var panel = new DotPanel("Speed against the reference", "right of the line: ours is faster", scale, Label, 1, [.. records.Select(r => new Dot(r.Ratio, r.RatioMin, r.RatioMax))]);
         return DotChart.Draw("Ratios of training time, medians and ranges over interleaved pairs", rows, [panel], columns: 1);
     }
+
+    private static string Contest(PeerRecord r) => $"{r.Ours} against {PeersReport.Reference(r)}";
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
+using PersonalizationBench.Reporting.Charts;
 
 namespace PersonalizationBench.Reporting.Benchmarks;
 
@@ -14,7 +15,7 @@ public static class PeersReport
     {
         BenchFolder.Write(folder, Csv, records, "pbench bench peers", settings, started, records[0].Libtorch);
         AtomicFile.WriteText(Path.Combine(folder, "README.md"), Readme(records));
-        AtomicFile.WriteText(Path.Combine(folder, "figures", "ratios.svg"), PeersFigure.Draw(records));
+        BenchFigures.Write(folder, PictureFormat.Svg);
     }
 
     /// <summary>The page that stands beside the numbers.</summary>

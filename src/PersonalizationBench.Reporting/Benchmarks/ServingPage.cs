@@ -61,7 +61,7 @@ public static class ServingPage
             """);
     }
 
-    public static string Draw(IReadOnlyList<ServingRecord> records)
+    public static Picture Draw(IReadOnlyList<ServingRecord> records)
     {
         var batches = Scale.LogAt([.. records.Select(r => r.Batch).Distinct().Select(b => new Tick(b, b.ToString(CultureInfo.InvariantCulture)))]);
         var shown = records.Where(r => r.Mix == ServingRecord.AllDistinct).ToList();

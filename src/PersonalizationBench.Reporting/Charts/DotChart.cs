@@ -17,67 +17,69 @@ public sealed record DotPanel(string Title, string Subtitle, Scale X, string Axi
 /// <summary>Dots with intervals: strategies down, measures across. Rows of different look are set apart a little.</summary>
 public static class DotChart
 {
-    private const double RowHeight = 17;
-    private const double GroupGap = 7;
-    private const double Gap = 30;
-    private const double HeaderHeight = 40;
-    private const double AxisHeight = 44;
+    private const float RowHeight = 17;
+    private const float GroupGap = 7;
+    private const float Gap = 30;
+    private const float Edge = 14;
+    private const float HeaderHeight = 40;
+    private const float AxisHeight = 46;
 
-    public static string Draw(string title, IReadOnlyList<DotRow> rows, IReadOnlyList<DotPanel> panels, int columns = 3, double width = 760)
+    public static Picture Draw(string title, IReadOnlyList<DotRow> rows, IReadOnlyList<DotPanel> panels, int columns = 3, float width = 760)
     {
-        columns = Math.Min(columns, panels.Count);
-        var svg = new Svg(width, title);
-        var left = rows.Max(r => Svg.TextWidth(r.Label)) + 16;
-        var panelWidth = (width - left - 14 - (Gap * (columns - 1))) / columns;
+        // As few rows as that many columns make, filled alike: four panels stand two by two.
+        var lines = (panels.Count + columns - 1) / columns;
+        columns = (panels.Count + lines - 1) / lines;
+        var left = rows.Max(r => Ink.Width(r.Label)) + 16;
+        var panelWidth = (width - left - Edge - (Gap * (columns - 1))) / columns;
         var offsets = Offsets(rows);
         var plotHeight = offsets[^1] + (RowHeight / 2) + 4;
+        var hints = new List<Hint>();
+        var drawn = new List<Action<SkiaSharp.SKCanvas>>();
         for (var p = 0; p < panels.Count; p++)
         {
             var x = left + (p % columns * (panelWidth + Gap));
             var y = (p / columns * (HeaderHeight + plotHeight + AxisHeight)) + HeaderHeight;
-            DrawPanel(svg, rows, panels[p], x, y, panelWidth, plotHeight, offsets);
-            if (p % columns == 0)
-            {
-                for (var r = 0; r < rows.Count; r++) svg.Text(left - 10, y + offsets[r] + 4, rows[r].Label, Anchor.End);
-            }
+            drawn.Add(MakePanel(rows, panels[p], new Box(x, y, x + panelWidth, y + plotHeight), offsets, hints).Draw);
+            if (p % columns == 0) drawn.Add(canvas => DrawLabels(canvas, rows, left - 10, y, offsets));
         }
-        var bottom = Math.Ceiling(panels.Count / (double)columns) * (HeaderHeight + plotHeight + AxisHeight);
         var entries = rows.Select(r => new LegendEntry(r.Look)).DistinctBy(e => e.Look.Name).ToList();
-        if (rows.Any(r => r.IsHollow)) entries.Add(new LegendEntry(new Look("hollow: wrong user (control)", Svg.Muted, Marker.Circle), IsHollow: true));
-        return svg.Finish(Legend.Draw(svg, 14, bottom + 4, entries) + 8);
+        if (rows.Any(r => r.IsHollow)) entries.Add(new LegendEntry(new Look("hollow: wrong user (control)", "#666666", Marker.Circle), IsHollow: true));
+        var bottom = MathF.Ceiling(panels.Count / (float)columns) * (HeaderHeight + plotHeight + AxisHeight);
+        var legend = new Legend(entries, Edge, bottom + 4, width);
+        drawn.Add(legend.Draw);
+        return new Picture(title, width, legend.Bottom + 8, canvas => drawn.ForEach(draw => draw(canvas)), hints);
     }
 
-    private static double[] Offsets(IReadOnlyList<DotRow> rows)
+    private static float[] Offsets(IReadOnlyList<DotRow> rows)
     {
-        var offsets = new double[rows.Count];
+        var offsets = new float[rows.Count];
         for (var r = 0; r < rows.Count; r++)
             offsets[r] = r == 0 ? (RowHeight / 2) + 2 : offsets[r - 1] + RowHeight + (rows[r].Look != rows[r - 1].Look ? GroupGap : 0);
         return offsets;
     }
 
-    private static void DrawPanel(Svg svg, IReadOnlyList<DotRow> rows, DotPanel panel, double x, double y, double width, double height, double[] offsets)
+    private static void DrawLabels(SkiaSharp.SKCanvas canvas, IReadOnlyList<DotRow> rows, float right, float top, float[] offsets)
     {
-        double At(double value) => x + (width * panel.X.Position(value));
-        svg.Text(x, y - 24, panel.Title, isBold: true, size: 12);
-        svg.Text(x, y - 9, panel.Subtitle, colour: Svg.Muted, size: 10);
-        foreach (var tick in panel.X.Ticks)
-        {
-            svg.Line(At(tick.Value), y, At(tick.Value), y + height, Svg.Faint);
-            svg.Text(At(tick.Value), y + height + 14, tick.Label, Anchor.Middle, size: 10);
-        }
-        svg.Line(x, y + height, x + width, y + height);
-        svg.Text(x + (width / 2), y + height + 29, panel.AxisLabel, Anchor.Middle, Svg.Muted, 10);
-        if (panel.Reference is { } reference) svg.Line(At(reference), y, At(reference), y + height, Svg.Ink, 1, "4 3");
+        for (var r = 0; r < rows.Count; r++) Ink.Text(canvas, right - Ink.Width(rows[r].Label), top + offsets[r] + 4, rows[r].Label, Ink.Dark);
+    }
+
+    private static PanelPlot MakePanel(IReadOnlyList<DotRow> rows, DotPanel panel, Box area, float[] offsets, List<Hint> hints)
+    {
+        var plot = new PanelPlot(area, panel.Title, panel.Subtitle, panel.X, panel.AxisLabel, y: null, yLabel: "");
+        if (panel.Reference is { } reference) plot.Down(reference);
         for (var r = 0; r < rows.Count; r++)
         {
-            var line = y + offsets[r];
+            var y = (float)area.Top + offsets[r];
             if (panel.Dots[r] is not { } dot)
             {
-                svg.Text(x + 4, line + 4, "not measured", colour: Svg.Muted, size: 10);
+                plot.Text((float)area.Left + 4, y + 4, "not measured", Ink.Muted, Ink.SmallSize, hasHalo: false);
                 continue;
             }
-            if (dot is { Low: { } low, High: { } high }) svg.Line(At(low), line, At(high), line, rows[r].Look.Colour, 1.8);
-            svg.Point(At(dot.Estimate), line, rows[r].Look.Marker, rows[r].Look.Colour, rows[r].IsHollow, $"{rows[r].Label}: {Format.Number(dot.Estimate)}{(dot.Low is null ? "" : $" [{Format.Number(dot.Low.Value)}, {Format.Number(dot.High!.Value)}]")}");
+            var x = plot.X(dot.Estimate);
+            if (dot is { Low: { } low, High: { } high }) plot.Bar((plot.X(low), y), (plot.X(high), y), ScottPlot.Color.FromHex(rows[r].Look.Colour));
+            plot.Point(x, y, rows[r].Look, rows[r].IsHollow);
+            hints.Add(new Hint(x, y, $"{rows[r].Label}: {Format.Number(dot.Estimate)}{(dot.Low is null ? "" : $" [{Format.Number(dot.Low.Value)}, {Format.Number(dot.High!.Value)}]")}"));
         }
+        return plot;
     }
 }

@@ -33,12 +33,12 @@ public sealed record Scale(double Low, double High, bool IsLog, IReadOnlyList<Ti
         return new Scale(first * step, last * step, false, ticks);
     }
 
-    /// <summary>Powers of ten (or 1, 2, 5 times them where few fit) around all <paramref name="values"/>, which are positive.</summary>
+    /// <summary>Powers of ten (or more between them where few fit) around all <paramref name="values"/>, which are positive.</summary>
     public static Scale Log(IEnumerable<double> values, Func<double, string> format)
     {
         var (low, high) = Range(values);
         (low, high) = (low / 1.4, high * 1.4);
-        double[] mantissas = Math.Log10(high / low) switch { < 1.5 => [1, 2, 5], < 2.5 => [1, 3], _ => [1] };
+        double[] mantissas = Math.Log10(high / low) switch { < 0.6 => [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], < 1.5 => [1, 2, 5], < 2.5 => [1, 3], _ => [1] };
         var every = Math.Max(1, (int)Math.Ceiling(Math.Log10(high / low) / 8));
         var ticks =
             from exponent in Enumerable.Range((int)Math.Floor(Math.Log10(low)), (int)Math.Ceiling(Math.Log10(high / low)) + 2)

@@ -25,77 +25,99 @@ public sealed record ScatterPanel(string Title, string Subtitle, Scale X, string
 /// <summary>Points in panels below each other, with one legend. Labels are put where they touch nothing.</summary>
 public static class ScatterChart
 {
-    private const double Left = 62;
-    private const double Right = 16;
-    private const double HeaderHeight = 42;
-    private const double AxisHeight = 58;
+    private const float Left = 62;
+    private const float Right = 16;
+    private const float HeaderHeight = 42;
+    private const float AxisHeight = 58;
 
-    public static string Draw(string title, IReadOnlyList<ScatterPanel> panels, double plotHeight = 230, double width = 760)
+    public static Picture Draw(string title, IReadOnlyList<ScatterPanel> panels, float plotHeight = 230, float width = 760)
     {
-        var svg = new Svg(width, title);
-        var y = 0.0;
+        var hints = new List<Hint>();
+        var plots = new List<PanelPlot>();
+        var y = 0f;
         foreach (var panel in panels)
         {
-            DrawPanel(svg, panel, y + HeaderHeight, width - Left - Right, plotHeight);
+            plots.Add(MakePanel(panel, new Box(Left, y + HeaderHeight, width - Right, y + HeaderHeight + plotHeight), hints));
             y += HeaderHeight + plotHeight + AxisHeight;
         }
-        var entries = panels.SelectMany(p => p.Series).Select(s => new LegendEntry(s.Look)).DistinctBy(e => e.Look.Name).ToList();
-        return svg.Finish(Legend.Draw(svg, Left, y, entries) + 8);
+        var legend = new Legend(panels.SelectMany(p => p.Series).Select(s => new LegendEntry(s.Look)).DistinctBy(e => e.Look.Name), Left, y, width);
+        return new Picture(title, width, legend.Bottom + 8, canvas =>
+        {
+            plots.ForEach(p => p.Draw(canvas));
+            legend.Draw(canvas);
+        }, hints);
     }
 
-    private static void DrawPanel(Svg svg, ScatterPanel panel, double top, double width, double height)
+    private static PanelPlot MakePanel(ScatterPanel panel, Box area, List<Hint> hints)
     {
-        double AtX(double value) => Left + (width * panel.X.Position(value));
-        double AtY(double value) => top + (height * (1 - panel.Y.Position(value)));
+        var plot = new PanelPlot(area, panel.Title, panel.Subtitle, panel.X, panel.XLabel, panel.Y, panel.YLabel);
+        (float X, float Y) At((double X, double Y) corner) => (plot.X(corner.X), plot.Y(corner.Y));
+        var labels = new LabelPlacer(new Box(area.Left + 2, area.Top - 4, area.Right - 2, area.Bottom - 2));
 
-        svg.Text(Left, top - 24, panel.Title, isBold: true, size: 12);
-        svg.Text(Left, top - 9, panel.Subtitle, colour: Svg.Muted, size: 10);
-        foreach (var tick in panel.Y.Ticks)
+        if (panel.Reference is { } reference)
         {
-            svg.Line(Left, AtY(tick.Value), Left + width, AtY(tick.Value), Svg.Faint);
-            svg.Text(Left - 7, AtY(tick.Value) + 4, tick.Label, Anchor.End, size: 10);
+            plot.Across(reference);
+            labels.KeepLine([((float)area.Left, plot.Y(reference)), ((float)area.Right, plot.Y(reference))]);
         }
-        foreach (var tick in panel.X.Ticks)
+        foreach (var line in panel.Lines)
         {
-            svg.Line(AtX(tick.Value), top, AtX(tick.Value), top + height, Svg.Faint);
-            svg.Text(AtX(tick.Value), top + height + 14, tick.Label, Anchor.Middle, size: 10);
-            if (tick.Second != "") svg.Text(AtX(tick.Value), top + height + 27, tick.Second, Anchor.Middle, Svg.Muted, 10);
+            List<(float, float)> corners = [.. line.Corners.Select(At)];
+            plot.Path(corners, Colour(line.Look), isDashed: true);
+            labels.KeepLine(corners);
         }
-        svg.Line(Left, top + height, Left + width, top + height);
-        svg.Line(Left, top, Left, top + height);
-        svg.Text(Left + (width / 2), top + height + (panel.X.Ticks.Any(t => t.Second != "") ? 43 : 32), panel.XLabel, Anchor.Middle, Svg.Muted, 10.5);
-        svg.Text(16, top + (height / 2), panel.YLabel, Anchor.Middle, Svg.Muted, 10.5, isVertical: true);
-        if (panel.Reference is { } reference) svg.Line(Left, AtY(reference), Left + width, AtY(reference), Svg.Ink, 1, "4 3");
-        foreach (var drawn in panel.Lines) svg.Polyline(drawn.Corners.Select(c => (AtX(c.X), AtY(c.Y))), drawn.Look.Colour, 1.2, "5 3");
-        if (panel.Front.Count > 1) svg.Polyline(Steps(panel.Front).Select(c => (AtX(c.X), AtY(c.Y))), Svg.Muted, 1.2, "5 3");
-
-        var marks = Place(panel, AtX);
-        var labels = new LabelPlacer(new Box(Left + 2, top - 4, Left + width + Right - 4, top + height - 2));
-        labels.KeepLine([.. Steps(panel.Front).Select(c => (AtX(c.X), AtY(c.Y)))]);
-        if (panel.Reference is { } line) labels.KeepLine([(Left, AtY(line)), (Left + width, AtY(line))]);
+        if (panel.Front.Count > 1)
+        {
+            List<(float, float)> front = [.. Steps(panel.Front).Select(At)];
+            plot.Path(front, Ink.Muted, isDashed: true);
+            labels.KeepLine(front);
+        }
+        var marks = Place(panel, plot.X);
         foreach (var series in marks.GroupBy(m => m.Series).Where(g => g.Key.IsJoined))
         {
-            var corners = series.Select(m => (m.X, AtY(m.Point.Y))).ToList();
-            svg.Polyline(corners, series.Key.Look.Colour, 1.2);
+            List<(float X, float Y)> corners = [.. series.Select(m => (m.X, plot.Y(m.Point.Y)))];
+            plot.Path(corners, Colour(series.Key.Look), isDashed: false);
             labels.KeepLine(corners);
         }
         foreach (var (series, point, x) in marks)
         {
-            labels.Keep(new Box(x - 6, AtY(point.Y) - 6, x + 6, AtY(point.Y) + 6));
+            var y = plot.Y(point.Y);
+            labels.Keep(new Box(x - 6, y - 6, x + 6, y + 6));
             if (point is not { Low: { } low, High: { } high }) continue;
-            svg.Line(x, AtY(low), x, AtY(high), series.Look.Colour, 1.5);
-            labels.Keep(new Box(x - 2, AtY(high), x + 2, AtY(low)));
+            plot.Bar((x, plot.Y(low)), (x, plot.Y(high)), Colour(series.Look));
+            labels.Keep(new Box(x - 2, plot.Y(high), x + 2, plot.Y(low)));
         }
-        foreach (var (series, point, x) in marks) svg.Point(x, AtY(point.Y), series.Look.Marker, series.Look.Colour, point.IsHollow, point.Label);
-        foreach (var (series, point, x) in marks.Where(m => m.Point is { IsNamed: true, Label: not "" })) labels.Place(svg, x, AtY(point.Y), point.Label, series.Look.Colour);
+        // Lines to labels lie under the points that they begin at.
+        foreach (var (series, point, x) in marks.Where(m => m.Point is { IsNamed: true, Label: not "" })) Name(plot, labels, series, point, x);
+        foreach (var (series, point, x) in marks)
+        {
+            plot.Point(x, plot.Y(point.Y), series.Look, point.IsHollow);
+            if (point.Label != "") hints.Add(new Hint(x, plot.Y(point.Y), point.Label));
+        }
+        return plot;
     }
+
+    private static void Name(PanelPlot plot, LabelPlacer labels, ScatterSeries series, ScatterPoint point, float x)
+    {
+        var y = plot.Y(point.Y);
+        // Where there is no room, who points at it still reads it.
+        if (labels.Place(x, y, Ink.Width(point.Label, Ink.SmallSize)) is not var (box, isFar)) return;
+        if (isFar)
+        {
+            List<(float, float)> leader = [(x, y), ((float)Math.Clamp(x, box.Left, box.Right), (float)Math.Clamp(y, box.Top, box.Bottom))];
+            plot.Path(leader, Colour(series.Look), isDashed: false, width: 0.6f);
+            labels.KeepLine(leader);
+        }
+        plot.Text((float)box.Left, (float)box.Bottom - 2.5f, point.Label, Ink.Dark, Ink.SmallSize, hasHalo: true);
+    }
+
+    private static ScottPlot.Color Colour(Look look) => ScottPlot.Color.FromHex(look.Colour);
 
     /// <summary>Where points stand across. Those that would hide each other's intervals are moved apart a few pixels: sweeps
     /// by their number, single points by turns.</summary>
-    private static List<(ScatterSeries Series, ScatterPoint Point, double X)> Place(ScatterPanel panel, Func<double, double> at)
+    private static List<(ScatterSeries Series, ScatterPoint Point, float X)> Place(ScatterPanel panel, Func<double, float> at)
     {
         var marks = panel.Series.SelectMany((series, i) => series.Points.Select(point =>
-            (Series: series, Point: point, X: at(point.X) + (series.IsJoined ? (i - ((panel.Series.Count - 1) / 2.0)) * 4 : 0)))).ToList();
+            (Series: series, Point: point, X: at(point.X) + (series.IsJoined ? (i - ((panel.Series.Count - 1) / 2f)) * 4 : 0)))).ToList();
         for (var from = 0; from < marks.Count; from++)
         {
             if (marks[from].Series.IsJoined) continue;
@@ -114,56 +136,5 @@ public static class ScatterChart
             yield return (to.X, from.Y);
             yield return to;
         }
-    }
-}
-
-/// <summary>A rectangle in pixels.</summary>
-internal readonly record struct Box(double Left, double Top, double Right, double Bottom)
-{
-    public double Overlap(Box other) => Math.Max(0, Math.Min(Right, other.Right) - Math.Max(Left, other.Left)) * Math.Max(0, Math.Min(Bottom, other.Bottom) - Math.Max(Top, other.Top));
-
-    public bool IsInside(Box outer) => Left >= outer.Left && Right <= outer.Right && Top >= outer.Top && Bottom <= outer.Bottom;
-}
-
-/// <summary>Puts labels beside their points, one after the other, at the nearest place that covers nothing; a label that
-/// had to go far gets a thin line to its point.</summary>
-internal sealed class LabelPlacer(Box area)
-{
-    private const double Size = 10;
-    private readonly List<Box> _taken = [];
-
-    public void Keep(Box box) => _taken.Add(box);
-
-    /// <summary>Keeps a line free, as a row of small boxes.</summary>
-    public void KeepLine(IReadOnlyList<(double X, double Y)> corners)
-    {
-        foreach (var (from, to) in corners.Zip(corners.Skip(1)))
-        {
-            var steps = Math.Max(1, (int)(Math.Max(Math.Abs(to.X - from.X), Math.Abs(to.Y - from.Y)) / 5));
-            for (var i = 0; i <= steps; i++)
-            {
-                var (x, y) = (from.X + ((to.X - from.X) * i / steps), from.Y + ((to.Y - from.Y) * i / steps));
-                Keep(new Box(x - 2.5, y - 2, x + 2.5, y + 2));
-            }
-        }
-    }
-
-    public void Place(Svg svg, double x, double y, string text, string colour)
-    {
-        var width = Svg.TextWidth(text, Size);
-        var candidates =
-            from distance in new[] { 9.0, 16, 26, 38, 52, 68, 86 }
-            from angle in new[] { 0, 180, -30, 30, 150, -150, -60, 60, 120, -120, -90, 90 }
-            let cx = x + (distance * Math.Cos(angle * Math.PI / 180))
-            let cy = y + (distance * Math.Sin(angle * Math.PI / 180))
-            let left = angle is -90 or 90 ? cx - (width / 2) : Math.Abs(angle) > 90 ? cx - width : cx
-            let box = new Box(left, cy - 6, left + width, cy + 6)
-            where box.IsInside(area)
-            select (Box: box, Distance: distance, X: cx, Y: cy, Cost: _taken.Sum(box.Overlap));
-        var best = candidates.ToList() is { Count: > 0 } all ? all.FirstOrDefault(c => c.Cost == 0, all.MinBy(c => c.Cost)) : default;
-        if (best.Box == default) return; // wider than the panel: its tooltip still names it
-        if (best.Distance > 16) svg.Line(x, y, Math.Clamp(x, best.Box.Left, best.Box.Right), Math.Clamp(y, best.Box.Top, best.Box.Bottom), colour, 0.6);
-        svg.Text(best.Box.Left, best.Box.Bottom - 2.5, text, size: Size, hasHalo: true);
-        _taken.Add(best.Box);
     }
 }

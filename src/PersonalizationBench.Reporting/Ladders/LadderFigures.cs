@@ -6,15 +6,15 @@ namespace PersonalizationBench.Reporting.Ladders;
 /// <summary>Held-out loss against size with its fit, and what the bases answer from their prompt.</summary>
 public static class LadderFigures
 {
-    public static IReadOnlyList<(string Name, string Svg)> All(IReadOnlyList<RungRecord> rungs, IReadOnlyList<ExamRecord> exams, IReadOnlyList<FitRecord> fits)
+    public static IReadOnlyList<(string Name, Picture Picture)> All(IReadOnlyList<RungRecord> rungs, IReadOnlyList<ExamRecord> exams, IReadOnlyList<FitRecord> fits)
     {
-        var figures = new List<(string, string)>();
+        var figures = new List<(string, Picture)>();
         if (rungs.Count > 0) figures.Add(("loss-by-size", Losses(rungs, fits)));
         if (exams.Count > 0) figures.Add(("recall-by-size", Exams(rungs, exams)));
         return figures;
     }
 
-    private static string Losses(IReadOnlyList<RungRecord> rungs, IReadOnlyList<FitRecord> fits) =>
+    private static Picture Losses(IReadOnlyList<RungRecord> rungs, IReadOnlyList<FitRecord> fits) =>
         ScatterChart.Draw("Held-out loss against size", [.. rungs.GroupBy(r => r.Data).Select(data =>
         {
             var families = data.GroupBy(r => (r.Ladder, r.Architecture)).ToList();
@@ -45,7 +45,7 @@ public static class LadderFigures
         return new ScatterLine(look, [.. new[] { sizes.Min(), sizes.Max() }.Select(n => (n, fit.Coefficient * Math.Pow(n, -fit.Exponent)))]);
     }
 
-    private static string Exams(IReadOnlyList<RungRecord> rungs, IReadOnlyList<ExamRecord> exams) =>
+    private static Picture Exams(IReadOnlyList<RungRecord> rungs, IReadOnlyList<ExamRecord> exams) =>
         ScatterChart.Draw("What the bases answer", [.. exams.GroupBy(e => e.Exam).Select(exam => new ScatterPanel(
             exam.Key, "bars: 95 %, Clopper and Pearson",
             Sizes(rungs.Where(r => exam.Any(e => e.Base == r.Base))), "parameters without embeddings (log)", Scale.Share(4), "right answers",

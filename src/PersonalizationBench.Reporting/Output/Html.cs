@@ -41,7 +41,7 @@ public static class Html
         Section(page, "Results", results.Table(), Markdown.Legend + " Evidence found: the share of the documents that tell the answer that were in the prompt.");
         Section(page, "What to keep in mind", List(Findings.Of(results), "Nothing that the rules of this report look for."));
         if (figures.Count > 0) page.Append("<h2>Figures</h2>\n");
-        foreach (var figure in figures) page.Append($"<figure>\n<h3>{Encode(figure.Title)}</h3>\n{figure.Svg}<figcaption>{Encode(figure.Caption)}</figcaption>\n</figure>\n");
+        foreach (var figure in figures) page.Append($"<figure>\n<h3>{Encode(figure.Title)}</h3>\n{figure.Picture.Svg}<figcaption>{Encode(figure.Caption)}</figcaption>\n</figure>\n");
 
         if (results.Analysis.AgainstBaseline.Count > 0)
             Section(page, "Against no personalisation", Tables.AgainstBaseline(results), "Differences on the same probes, in points of percent or bits per byte. The smallest detectable difference is what this study would have found four times in five.");

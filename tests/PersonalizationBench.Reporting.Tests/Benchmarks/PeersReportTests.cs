@@ -107,8 +107,8 @@ public sealed class PeersReportTests : IDisposable
     [Fact]
     public void The_figure_is_a_drawing_that_names_every_row()
     {
-        var svg = PeersFigure.Draw([Step, Step with { Threads = 2, Precision = "bfloat16" }]);
-        var texts = XDocument.Parse(svg).Descendants().Where(e => e.Name.LocalName == "text").Select(e => e.Value).ToList();
+        var picture = PeersFigure.Draw([Step, Step with { Threads = 2, Precision = "bfloat16" }]);
+        var texts = XDocument.Parse(picture.Svg).Descendants().Where(e => e.Name.LocalName == "text").Select(e => e.Value).ToList();
         Assert.Contains("1M float32, 1 thread", texts);
         Assert.Contains("1M bfloat16, 2 threads", texts);
     }
