@@ -3,29 +3,43 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using CsvHelper;
 
 namespace PersonalizationBench.Core.Csv;
 
 /// <summary>
-/// Records as CSV and back: the one mapping behind <c>runs.csv</c> and <c>probes.csv</c>. A column per public property,
-/// in the order of declaration, named in snake case; RFC 4180 quoting; invariant culture; line feeds; doubles in their
-/// shortest form that reads back to the same bits. Null is an empty field. Properties are string, int, long or double,
-/// or one of these with a question mark (of an empty text and no text, a <c>string?</c> comes back as no text).
+/// Records as CSV and back: the one mapping behind every table that is stored. CsvHelper splits and quotes (RFC 4180, line feeds,
+/// invariant culture, doubles in their shortest form that reads back to the same bits); what it would let pass is refused here. A
+/// column per public property, in the order of declaration, named in snake case. Null is an empty field. Properties are string, int,
+/// long or double, or one of these with a question mark (of an empty text and no text, a <c>string?</c> comes back as no text).
 /// </summary>
 public static class RecordCsv
 {
+    private static readonly CsvWriterOptions s_writing = CsvWriterOptions.Default with { NewLine = "\n" };
+
+    // Blank lines and the header come as rows: both are looked at here.
+    private static readonly CsvReaderOptions s_reading = CsvReaderOptions.Default with
+    {
+        Separator = ',',
+        HasHeader = false,
+        SkipEmptyLines = false,
+        TrackLineNumbers = true,
+        MalformedData = CsvMalformedDataHandling.Throw,
+    };
+
     /// <summary>The header line with its line feed.</summary>
-    public static string Header<T>() where T : class => Join(Columns<T>.All.Select(c => c.Name));
+    public static string Header<T>() where T : class => Text(csv => csv.WriteHeader([.. Columns<T>.All.Select(c => c.Name)]));
 
     /// <summary>One record as a row, line feed included: what to append to a file that has its header.</summary>
     /// <exception cref="PbenchException">A double is NaN or infinite: that is no measurement, and the cell should say so in its status.</exception>
-    public static string Row<T>(T record) where T : class => Join(Columns<T>.All.Select(c => c.Format(record)));
+    public static string Row<T>(T record) where T : class => Text(csv => WriteRow(csv, record));
 
     /// <summary>Header and rows.</summary>
     public static void Write<T>(TextWriter writer, IEnumerable<T> records) where T : class
     {
-        writer.Write(Header<T>());
-        foreach (var record in records) writer.Write(Row(record));
+        using var csv = CsvWriter.Create(writer, s_writing, leaveOpen: true);
+        csv.WriteHeader([.. Columns<T>.All.Select(c => c.Name)]);
+        foreach (var record in records) WriteRow(csv, record);
     }
 
     /// <summary>Header and rows as a whole file or, on any failure, not at all.</summary>
@@ -55,18 +69,26 @@ public static class RecordCsv
     /// of properties that are not <c>required</c> may be missing: the property then keeps its default.</summary>
     public static List<T> Read<T>(TextReader text, string file) where T : class
     {
-        var rows = new CsvReader(text, file);
-        var columns = MatchHeader<T>(rows.ReadRow()?.Fields ?? throw PbenchException.At(file, 1, "the file is empty; expected a header line"), file);
-        var records = new List<T>();
-        while (rows.ReadRow() is var (line, fields))
+        using var rows = CsvReader.Create(text, s_reading, leaveOpen: true);
+        try
         {
-            if (fields.Count != columns.Count) throw PbenchException.At(file, line, $"{fields.Count} fields; expected {columns.Count}, as in the header");
-            // By reflection: the members that are `required` are all among the columns, which MatchHeader has seen to.
-            var record = (T)Activator.CreateInstance(typeof(T))!;
-            for (var i = 0; i < columns.Count; i++) columns[i].Parse(record, fields[i], file, line);
-            records.Add(record);
+            if (!rows.Read()) throw PbenchException.At(file, 1, "the file is empty; expected a header line");
+            var columns = MatchHeader<T>([.. Enumerable.Range(0, rows.FieldCount).Select(rows.GetString)], file);
+            var records = new List<T>();
+            while (rows.Read())
+            {
+                if (rows.FieldCount != columns.Count) throw PbenchException.At(file, (int)rows.LineNumber, $"{rows.FieldCount} fields; expected {columns.Count}, as in the header");
+                // By reflection: the members that are `required` are all among the columns, which MatchHeader has seen to.
+                var record = (T)Activator.CreateInstance(typeof(T))!;
+                for (var i = 0; i < columns.Count; i++) columns[i].Parse(record, rows.GetString(i), file, (int)rows.LineNumber);
+                records.Add(record);
+            }
+            return records;
         }
-        return records;
+        catch (CsvFormatException e)
+        {
+            throw new PbenchException($"{file}:{e.LineNumber}: {e.Message}", e);
+        }
     }
 
     private static List<Column> MatchHeader<T>(List<string> header, string file)
@@ -87,10 +109,18 @@ public static class RecordCsv
         return header.ConvertAll(name => known[name]);
     }
 
-    private static string Join(IEnumerable<string> fields) => string.Join(',', fields.Select(Quote)) + "\n";
+    private static void WriteRow<T>(CsvWriter csv, T record) where T : class
+    {
+        foreach (var column in Columns<T>.All) csv.WriteField(column.Value(record));
+        csv.EndRecord();
+    }
 
-    private static string Quote(string field) =>
-        field.AsSpan().IndexOfAny(",\"\r\n") < 0 ? field : $"\"{field.Replace("\"", "\"\"")}\"";
+    private static string Text(Action<CsvWriter> write)
+    {
+        using var text = new StringWriter(CultureInfo.InvariantCulture);
+        using (var csv = CsvWriter.Create(text, s_writing, leaveOpen: true)) write(csv);
+        return text.ToString();
+    }
 
     private static class Columns<T>
     {
@@ -120,13 +150,10 @@ public static class RecordCsv
 
         public bool IsRequired { get; }
 
-        public string Format(object record) => _property.GetValue(record) switch
+        public object? Value(object record) => _property.GetValue(record) switch
         {
-            null => "",
             double d when !double.IsFinite(d) => throw new PbenchException($"column '{Name}': {d.ToString(CultureInfo.InvariantCulture)} is not a measurement; expected a finite number or nothing"),
-            double d => d.ToString("R", CultureInfo.InvariantCulture),
-            IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
-            var text => (string)text,
+            var value => value,
         };
 
         public void Parse(object record, string field, string file, int line)

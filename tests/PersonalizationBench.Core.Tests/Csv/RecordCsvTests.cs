@@ -91,10 +91,13 @@ public sealed class RecordCsvTests
     [InlineData("key,user_id,probe_id,kind,metric,score\n\"k\nk\",u,p,r,m,1\nk,u,p,r,m,\n", "probes.csv:4: column 'score': '' found; expected a finite number")]
     [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,p,r,m,0,5\n", "probes.csv:2: 7 fields")]
     [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,p,r,m,NaN\n", "column 'score': 'NaN' found")]
+    [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,p,r,m,\"1,5\"\n", "probes.csv:2: column 'score': '1,5' found; expected a finite number")]
+    [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,p,r,m,1\n\nk,u,p,r,m,1\n", "probes.csv:3: 1 fields; expected 6")]
+    [InlineData("key;user_id;probe_id;kind;metric;score\n", "probes.csv:1: unknown column 'key;user_id;probe_id;kind;metric;score'")]
     [InlineData("key,user_id,probe_id,kind,metric,score,prompt_tokens\nk,u,p,r,m,1,1.5\n", "column 'prompt_tokens': '1.5' found; expected a whole number or nothing")]
-    [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,\"p\"x,r,m,1\n", "probes.csv:2: field 3: expected a comma")]
-    [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,p\"x\",r,m,1\n", "probes.csv:2: a quote inside")]
-    [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,\"p,r,m,1\n", "probes.csv:2: the row ends inside a quoted field")]
+    [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,\"p\"x,r,m,1\n", "probes.csv:2: Malformed CSV in record 2 (line 2): text after the closing quote")]
+    [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,p\"x\",r,m,1\n", "probes.csv:2: Malformed CSV in record 2 (line 2): a quote inside an unquoted field")]
+    [InlineData("key,user_id,probe_id,kind,metric,score\nk,u,\"p,r,m,1\n", "probes.csv:2: Malformed CSV in record 2 (line 2): a quoted field that is never closed")]
     public void What_is_wrong_with_a_file_is_said_with_its_place(string text, string message) =>
         Assert.Contains(message, Assert.Throws<PbenchException>(() => Read<ProbeRecord>(text)).Message);
 
