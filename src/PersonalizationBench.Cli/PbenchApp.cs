@@ -29,6 +29,7 @@ public static class PbenchApp
             ValidateCommand.Create(bench),
             RunCommand.Create(bench),
             ReportCommand.Create(bench),
+            CompareCommand.Create(bench),
             PretrainCommand.Create(bench),
             LadderCommand.Create(bench),
             GenerateCommand.Create(bench),
