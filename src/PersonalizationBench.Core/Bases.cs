@@ -35,9 +35,6 @@ public sealed record BaseInfo(string Name, string Architecture, string Digest, l
 
     /// <summary>What the base's files ask for and answers do not follow, in a sentence each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
-
-    /// <summary>Bits that one adapter parameter takes as stored (16 or 32).</summary>
-    public int AdapterBitsPerParameter { get; init; } = 32;
 }
 
 /// <summary>Text to token ids and back.</summary>

@@ -21,7 +21,7 @@ public sealed class StudyResults
 
     private StudyResults(string folder, IReadOnlyList<RunRecord> runs, IReadOnlyList<ProbeRecord> probes, JsonElement? manifest)
     {
-        (Folder, Runs, Probes, Manifest) = (folder, runs, probes, manifest);
+        (Folder, Runs, Manifest) = (folder, runs, manifest);
         _probesOfCell = probes.ToLookup(p => p.Key);
         Arms = MakeArms(runs);
         // What is asked most comes first: figures of one measure show that one.
@@ -33,8 +33,6 @@ public sealed class StudyResults
     public string Folder { get; }
 
     public IReadOnlyList<RunRecord> Runs { get; }
-
-    public IReadOnlyList<ProbeRecord> Probes { get; }
 
     /// <summary>null where there is no <c>manifest.json</c>.</summary>
     public JsonElement? Manifest { get; }

@@ -171,8 +171,6 @@ public sealed class WordTokenizer : TextTokenizer
         stream.WriteByte((byte)'\n');
     });
 
-    public static WordTokenizer Load(string path) => Parse(InputFile.ReadBytes(path), path);
-
     /// <param name="source">What errors call the file.</param>
     public static WordTokenizer Parse(ReadOnlyMemory<byte> utf8, string source) => StrictJson.Read(utf8, source, root =>
     {

@@ -20,15 +20,14 @@ public sealed class SpecTests : IDisposable
 
     private const string Ladder = """
         ladder: small
-        precision: float32
         device: cpu
-        corpus: { max_documents: 2, questions: 2, statement_forms: 1 }
+        corpus: { max_documents: 2, questions: 2 }
         stages:
-          - { name: narrow, steps: 3, batch: 1, learning_rate: 1e-3, final_learning_rate: 5e-4, schedule: linear }
-          - { name: wide, steps: 1, batch_tokens: 100, learning_rate: 1e-3, corpus: { statement_forms: 2 } }
+          - { name: first, steps: 3, batch: 1, learning_rate: 1e-3, final_learning_rate: 5e-4, schedule: linear }
+          - { name: second, steps: 1, batch: 1, learning_rate: 1e-3 }
         rungs:
           - { base: a, model: { dimension: 8, layers: 1, heads: 1, hidden: 16, context: 512 } }
-          - { base: b, model: { dimension: 16, layers: 1, heads: 2, hidden: 32, context: 512 }, learning_rate_scale: 2 }
+          - { base: b, learning_rate_scale: 2, model: { architecture: mamba2, dimension: 16, layers: 1, heads: 4, state: 8, context: 512 } }
         """;
 
     private readonly ScratchFolder _folder = new("pretraining-test");
@@ -49,7 +48,7 @@ public sealed class SpecTests : IDisposable
     {
         var ladder = LadderSpec.Read(Write(Ladder));
         Assert.Equal([8, 16], ladder.Rungs.Select(r => r.Model.Dimension));
-        Assert.All(ladder.Rungs, r => Assert.Equal(["narrow", "wide"], r.Stages.Select(s => s.Name)));
+        Assert.All(ladder.Rungs, r => Assert.Equal(["first", "second"], r.Stages.Select(s => s.Name)));
         var place = new PretrainPlace(Files, _folder.Path, _folder.Path, TextWriter.Null, TimeProvider.System);
         var doubled = new PretrainJob(place, ladder.Rung("b")).Config.Stages[0];
         Assert.Equal((2e-3, 1e-3), (doubled.LearningRate, doubled.FinalLearningRate));

@@ -22,9 +22,9 @@ public sealed class PeerProcess : IDisposable
     private readonly Process _process;
     private readonly Task<string> _errors;
 
-    private PeerProcess(Process process, string waitPolicy)
+    private PeerProcess(Process process)
     {
-        (_process, WaitPolicy) = (process, waitPolicy);
+        _process = process;
         _errors = process.StandardError.ReadToEndAsync();
         var hello = Read<Hello>();
         (TorchVersion, Versions) = (hello.Torch, hello.Peer ?? "");
@@ -35,9 +35,6 @@ public sealed class PeerProcess : IDisposable
 
     /// <summary>Of what it uses beside PyTorch.</summary>
     public string Versions { get; }
-
-    /// <summary>OMP_WAIT_POLICY of the process; empty for libgomp's default.</summary>
-    public string WaitPolicy { get; }
 
     /// <summary>PyTorch's side of a comparison, as it was built beside this program.</summary>
     public static string Script(string name) => Path.Combine(AppContext.BaseDirectory, "peers", name);
@@ -82,7 +79,7 @@ public sealed class PeerProcess : IDisposable
         var start = new ProcessStartInfo(python, [script, file]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment.Remove("OMP_WAIT_POLICY");
         if (waitPolicy.Length > 0) start.Environment["OMP_WAIT_POLICY"] = waitPolicy;
-        return new PeerProcess(Process.Start(start)!, waitPolicy);
+        return new PeerProcess(Process.Start(start)!);
     }
 
     /// <summary>So many further steps.</summary>

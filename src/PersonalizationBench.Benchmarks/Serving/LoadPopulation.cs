@@ -13,7 +13,7 @@ public sealed class LoadPopulation : IDisposable
     private const string Owner = "load", Actor = "pbench load", Code = "drawn";
     private const int LookUps = 10_000;
 
-    private LoadPopulation(IRegistry registry, string path, string secret, int policies, int rank) => (Registry, Path, Secret, Policies, Rank) = (registry, path, secret, policies, rank);
+    private LoadPopulation(IRegistry registry, string path, string secret, int rank) => (Registry, Path, Secret, Rank) = (registry, path, secret, rank);
 
     /// <summary>Of the registry's database.</summary>
     public string Path { get; }
@@ -22,8 +22,6 @@ public sealed class LoadPopulation : IDisposable
 
     /// <summary>Of an inference key.</summary>
     public string Secret { get; }
-
-    public int Policies { get; }
 
     /// <summary>The highest.</summary>
     public int Rank { get; }
@@ -63,7 +61,7 @@ public sealed class LoadPopulation : IDisposable
             opened.Resolve(Owner, PolicyName(random.Next(policies)));
             times.Add(Stopwatch.GetElapsedTime(from).TotalSeconds);
         }
-        return new LoadPopulation(opened, path, secret, policies, rank) { OpenSeconds = seconds, BytesPerPolicy = (double)new FileInfo(path).Length / policies, LookUpSeconds = times };
+        return new LoadPopulation(opened, path, secret, rank) { OpenSeconds = seconds, BytesPerPolicy = (double)new FileInfo(path).Length / policies, LookUpSeconds = times };
     }
 
     /// <summary>Draws and stores the adapters; those of one seed are the same files again.</summary>

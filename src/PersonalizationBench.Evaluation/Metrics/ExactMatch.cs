@@ -18,10 +18,6 @@ public static class ExactMatch
         return right.Contains(normalised) ? 1 : 0;
     }
 
-    /// <summary>Share of <paramref name="answers"/> that say <paramref name="word"/> and nothing else, such as "unknown"; null for no answers.</summary>
-    public static double? ShareSaying(string word, IReadOnlyCollection<string> answers) =>
-        answers.Count == 0 ? null : answers.Average(a => Score(a, [word]));
-
     /// <summary>Form C of Unicode, lower case (invariant), runs of white space as one space, none at the ends, no punctuation at the end, unless
     /// the text is nothing else.</summary>
     public static string Normalise(string text)

@@ -143,21 +143,6 @@ public sealed class AdapterBank : IDisposable
         }
     }
 
-    /// <summary>Copies a slot of another bank of the same options and base shape.</summary>
-    public void CopyFrom(AdapterBank source, int sourceSlot, int slot)
-    {
-        RequireSlot(slot);
-        source.RequireSlot(sourceSlot);
-        Changed();
-        using var off = no_grad();
-        for (var i = 0; i < _sites.Count; i++)
-        {
-            using var scope = NewDisposeScope();
-            _sites[i].A.select(0, slot).copy_(source._sites[i].A.select(0, sourceSlot));
-            _sites[i].B.select(0, slot).copy_(source._sites[i].B.select(0, sourceSlot));
-        }
-    }
-
     /// <summary>W += s B A in every adapted projection.</summary>
     public void Merge(int slot, DecoderWeights weights) => AddProduct(slot, weights, Options.Scaling);
 

@@ -246,15 +246,6 @@ internal static class TensorConversion
         return new TensorData(name, type, here.shape, here.bytes.ToArray());
     }
 
-    /// <summary>f32, on the CPU; detached from scopes.</summary>
-    public static Tensor FromData(TensorData data, string source)
-    {
-        using var scope = NewDisposeScope();
-        return tensor(TensorDTypes.ToSingles(data.DType, data.Bytes.Span, $"{source}: tensor '{data.Name}'")).view(data.Shape).clone().DetachFromDisposeScope();
-    }
-
-    public static Tensor FromArray(long[] values, params long[] shape) => tensor(values).view(shape);
-
     public static ReadOnlySpan<float> Singles(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
 }
 

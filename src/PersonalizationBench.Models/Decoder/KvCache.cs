@@ -11,14 +11,12 @@ internal sealed class KvCache : IDisposable
 
     public KvCache(DecoderConfig config, int rows, int capacity, ScalarType type, string device)
     {
-        (_config, Rows, Capacity) = (config, rows, capacity);
+        (_config, Capacity) = (config, capacity);
         _keys = [.. Enumerable.Range(0, config.Layers).Select(_ => Room())];
         _values = [.. Enumerable.Range(0, config.Layers).Select(_ => Room())];
 
         Tensor Room() => zeros([rows, config.KeyValueHeads, capacity, config.HeadDimension], type, torch.device(device)).DetachFromDisposeScope();
     }
-
-    public int Rows { get; }
 
     public int Capacity { get; }
 

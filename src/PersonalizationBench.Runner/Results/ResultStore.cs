@@ -67,9 +67,6 @@ public sealed partial class ResultStore : IDisposable
     /// <summary>Whether a cell has been measured and gave a result.</summary>
     public bool IsDone(Cell cell) => _published.TryGetValue(cell.Key, out var published) && published.Result.IsOk;
 
-    /// <summary>The results of the plan's cells so far, in the order of the grid.</summary>
-    public IReadOnlyList<CellResult> Results => [.. InOrder().Select(p => p.Result)];
-
     /// <summary>Keeps a cell's result. Once this returns, no crash loses it.</summary>
     /// <exception cref="ResultsException">It could not be written, such as to a full disk; earlier results are untouched.</exception>
     public void Commit(Cell cell, CellResult result)

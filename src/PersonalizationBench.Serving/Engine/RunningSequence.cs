@@ -29,8 +29,6 @@ internal sealed class RunningSequence(EngineRequest request, EngineAnswer answer
 
     public Tier Tier { get; set; }
 
-    public bool IsCancelled { get; set; }
-
     /// <summary>Null until it runs.</summary>
     public PageLease? Pages { get; set; }
 

@@ -8,10 +8,6 @@ public sealed class ApiException(int status, string code, string message, string
 {
     public int Status => status;
 
-    public string Code => code;
-
-    public string? Parameter => parameter;
-
     public static ApiException Invalid(string message, string? parameter = null) => new(StatusCodes.Status400BadRequest, "invalid_request", message, parameter);
 
     /// <summary>What is not there, and what is another's.</summary>

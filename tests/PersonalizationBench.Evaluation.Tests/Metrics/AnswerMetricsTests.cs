@@ -39,13 +39,6 @@ public sealed class AnswerMetricsTests
     public void Punctuation_inside_an_answer_counts() => Assert.Equal("it's 3.5 o'clock", ExactMatch.Normalise(" It's  3.5 o'clock. "));
 
     [Fact]
-    public void The_share_that_says_unknown_is_counted_after_normalisation()
-    {
-        Assert.Equal(0.5, ExactMatch.ShareSaying("unknown", ["Unknown.", "unknown", "unknown city", "oslo"]));
-        Assert.Null(ExactMatch.ShareSaying("unknown", []));
-    }
-
-    [Fact]
     public void A_choice_is_right_if_its_text_is_accepted()
     {
         Assert.Equal(1, ChoiceAccuracy.Score(1, ["tea", "Coffee"], ["coffee"]));
