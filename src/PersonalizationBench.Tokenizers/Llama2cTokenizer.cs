@@ -19,7 +19,7 @@ namespace PersonalizationBench.Tokenizers;
 /// <para><see cref="Decode"/> drops one space after the begin-of-text token, as run.c does, and begin and end tokens
 /// themselves; so <c>Decode([1, .. Encode(text)]) == text</c> for every text that has no unknown token.</para>
 /// </remarks>
-public sealed class Llama2cTokenizer : TextTokenizer
+public sealed class Llama2cTokenizer : OffsetTokenizer
 {
     private const int UnknownId = 0, BeginId = 1, EndId = 2, FirstByteId = 3;
 

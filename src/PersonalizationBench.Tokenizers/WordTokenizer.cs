@@ -21,7 +21,7 @@ namespace PersonalizationBench.Tokenizers;
 /// And where <c>a</c> and <c>b</c> consist of known words, the ids of <c>a + " " + b</c> are those of a followed by those of
 /// b: a prompt and its continuation can be encoded apart, the continuation without a leading space.</para>
 /// </remarks>
-public sealed class WordTokenizer : TextTokenizer
+public sealed class WordTokenizer : OffsetTokenizer
 {
     public const string TypeName = "PersonalizationBench.Word";
     public const int FileVersion = 1;

@@ -81,7 +81,7 @@ public sealed class BaseCatalog : IBaseCatalog
     {
         var tokenizer = BaseFolder.TokenizerPath(folder);
         return new BaseFiles(
-            [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), tokenizer, .. BaseFolder.Beside(folder)],
+            [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), .. TokenizerFile.FilesOf(folder), .. BaseFolder.Beside(folder)],
             tokenizer,
             () => BaseFolder.ReadConfig(folder),
             (precision, device) => BaseFolder.ReadWeights(folder, precision, device))

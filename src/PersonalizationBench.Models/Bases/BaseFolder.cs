@@ -7,12 +7,11 @@ using PersonalizationBench.Tokenizers.HuggingFace;
 
 namespace PersonalizationBench.Models;
 
-/// <summary>A base as a folder: <c>config.json</c>, <c>model.safetensors</c> and <c>tokenizer.json</c> (or <c>tokenizer.bin</c>), all as Hugging Face
+/// <summary>A base as a folder: <c>config.json</c>, <c>model.safetensors</c> and a tokenizer (<see cref="TokenizerFile"/>), all as Hugging Face
 /// names them, with <c>provenance.json</c> beside them where the suite trained it.</summary>
 internal static class BaseFolder
 {
     public const string ConfigName = "config.json", WeightsName = SafetensorsFolder.SingleName, ProvenanceName = "provenance.json";
-    private static readonly string[] TokenizerNames = ["tokenizer.json", "tokenizer.bin"];
 
     public static void Write(string folder, DecoderWeights weights, Action<string> saveTokenizer, JsonObject provenance)
     {
@@ -37,9 +36,7 @@ internal static class BaseFolder
         return DecoderWeights.Load(ReadConfig(folder), weights, precision, device);
     }
 
-    public static string TokenizerPath(string folder) =>
-        TokenizerNames.Select(n => Path.Combine(folder, n)).FirstOrDefault(File.Exists)
-        ?? throw new PbenchException($"{folder}: expected one of {string.Join(", ", TokenizerNames)}");
+    public static string TokenizerPath(string folder) => TokenizerFile.FilesOf(folder)[0];
 
     /// <summary>What else says how texts begin and end.</summary>
     public static IEnumerable<string> Beside(string folder) => new[] { SpecialTokenNames.FileName, GenerationSettings.FileName }.Select(n => Path.Combine(folder, n)).Where(File.Exists);
@@ -53,8 +50,8 @@ internal static class BaseFolder
         return info with { EndIds = settings.EndIds, Notes = [.. notes, .. EndingNotFollowed(TokenizerPath(folder))] };
     }
 
-    private static IEnumerable<string> EndingNotFollowed(string path) => TokenizerFile.Load(path) is HuggingFaceTokenizer { Ending.Count: > 0 } tokenizer
-        ? [$"{path}: what is to be put after every text, {tokenizer.Decode([.. tokenizer.Ending], keepSpecial: true)}, is not: a prompt is to be gone on from"] : [];
+    private static IEnumerable<string> EndingNotFollowed(string path) => TokenizerFile.Load(path) is TextTokenizer { Ending.Count: > 0 } tokenizer
+        ? [$"{path}: what is to be put after every text, the ids {string.Join(", ", tokenizer.Ending)}, is not: a prompt is to be gone on from"] : [];
 
     public static BaseInfo InfoOf(string name, string digest, DecoderConfig config) =>
         new(name, config.ModelType, digest, config.Parameters, config.ContextLength, config.SmallestDimensions());

@@ -32,26 +32,12 @@ public static class GgufTokenizer
     // llama.cpp's token types; 5, unused, has no part in encoding.
     private const int Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Byte = 6;
 
-    /// <summary>What a name stands for: the steps that <c>tokenizer.json</c> has for the same bases.</summary>
-    /// <param name="WholeFirst">A piece that is a token is that token, whatever merging would give.</param>
-    /// <param name="Composed">The text is brought to Unicode's form C first, which the bases were trained on (llama.cpp leaves it).</param>
-    private sealed record Splitter(Func<PreTokenizer> Split, bool WholeFirst = false, bool Composed = false);
-
-    private static readonly Dictionary<string, Splitter> Splitters = new()
-    {
-        ["gpt-2"] = new(() => PreTokenizers.ByteLevel(prefix: false, split: true)),
-        // Every digit by itself, whatever script or form it is of.
-        ["smollm"] = new(() => PreTokenizers.InSequence(PreTokenizers.ByKind(UnicodeClass.IsNumber, SplitBehavior.Isolated), PreTokenizers.ByteLevel(prefix: false, split: true))),
-        ["llama-bpe"] = new(() => Pattern(@"\p{N}{1,3}"), WholeFirst: true),
-        ["qwen2"] = new(() => Pattern(@"\p{N}"), Composed: true),
-    };
-
     /// <param name="source">What errors call the file.</param>
     /// <exception cref="PbenchException">Another model or pre-tokenizer, or metadata that contradict themselves.</exception>
     public static HuggingFaceTokenizer Create(GgufVocabulary metadata, string source)
     {
         if (metadata.Model != KnownModel) throw Wrong("model", $"'{metadata.Model}' is not read; expected '{KnownModel}'");
-        if (!Splitters.TryGetValue(metadata.PreTokenizer, out var splitter)) throw Wrong("pre", $"'{metadata.PreTokenizer}' is not read; expected one of {string.Join(", ", Splitters.Keys)}");
+        if (!Splitter.ByName.TryGetValue(metadata.PreTokenizer, out var splitter)) throw Wrong("pre", $"'{metadata.PreTokenizer}' is not read; expected one of {string.Join(", ", Splitter.ByName.Keys)}");
         if (metadata.TokenTypes.Count != metadata.Tokens.Count) throw Wrong("token_type", $"expected {metadata.Tokens.Count} types, one for each token, found {metadata.TokenTypes.Count}");
         var vocabulary = new Dictionary<string, int>(metadata.Tokens.Count, StringComparer.Ordinal);
         var added = new List<AddedToken>();
@@ -63,7 +49,7 @@ public static class GgufTokenizer
             if (type is Unknown or Control or UserDefined) added.Add(new AddedToken(id, token, SingleWord: false, StripLeft: false, StripRight: false, Normalized: false, Special: type != UserDefined));
         }
         var parts = new TokenizerParts(new BpeModel(vocabulary, MergesOf(metadata, vocabulary, Wrong), new BpeOptions(IgnoreMerges: splitter.WholeFirst)), added,
-            splitter.Composed ? (text, _) => text.Normalized(System.Text.NormalizationForm.FormC) : (text, _) => text, splitter.Split(), Decoders.Bytes);
+            splitter.Normalizer, splitter.Split(), Decoders.Bytes);
         var names = new SpecialTokenNames(NameOf(metadata.BeginId, "bos_token_id"), NameOf(metadata.EndId, "eos_token_id"), source)
         {
             AddsBegin = metadata.AddsBegin ?? splitter.WholeFirst,
@@ -86,12 +72,5 @@ public static class GgufTokenizer
             if (merges.TryAdd(left, right) is { } problem) throw wrong("merges", $"[{i}]: {problem}");
         }
         return merges.ByPair;
-    }
-
-    /// <summary>Llama 3's and Qwen 2's split, which differ in how many digits stand together; then bytes are spelt.</summary>
-    private static PreTokenizer Pattern(string digits)
-    {
-        var pattern = SplitPattern.Of($@"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", message => new PbenchException(message));
-        return PreTokenizers.InSequence(PreTokenizers.ByPattern(pattern, SplitBehavior.Isolated), PreTokenizers.ByteLevel(prefix: false, split: false));
     }
 }

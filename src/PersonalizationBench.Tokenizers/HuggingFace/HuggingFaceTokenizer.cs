@@ -19,7 +19,7 @@ namespace PersonalizationBench.Tokenizers.HuggingFace;
 /// <para><see cref="Decode"/> leaves special tokens out. Lone surrogates of a text become U+FFFD.</para>
 /// <para>Safe for use by several threads.</para>
 /// </remarks>
-public sealed class HuggingFaceTokenizer : TextTokenizer
+public sealed class HuggingFaceTokenizer : OffsetTokenizer
 {
     /// <summary>Pieces up to this length are remembered with their ids: words come again, and few of them make up most of a text.</summary>
     private const int LongestCached = 64;
@@ -65,8 +65,7 @@ public sealed class HuggingFaceTokenizer : TextTokenizer
 
     public override IReadOnlyList<int> Beginning => _template.Before;
 
-    /// <summary>What is put after a text that is not gone on from.</summary>
-    public IReadOnlyList<int> Ending => _template.After;
+    public override IReadOnlyList<int> Ending => _template.After;
 
     /// <param name="source">What errors call the file.</param>
     /// <param name="names">What <c>tokenizer_config.json</c> says of the tokens that begin and end a text.</param>
@@ -139,8 +138,6 @@ public sealed class HuggingFaceTokenizer : TextTokenizer
         var offsets = origins.Select((o, i) => _template.TrimsOffsets ? Trimmed(o, text, i == 0) : o.Range).ToList();
         return new EncodedTexts(all, offsets, new int[all.Length], new bool[all.Length]);
     }
-
-    private static string WellFormed(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) : text;
 
     private void Encode(string text, Place beginning, bool plain, ArrayBufferWriter<int> ids, List<TokenOrigin>? origins)
     {

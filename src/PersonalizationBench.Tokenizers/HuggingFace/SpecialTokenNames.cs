@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using PersonalizationBench.Core;
 
@@ -13,6 +14,15 @@ public sealed record SpecialTokenNames(string? Begin, string? End, string Source
     public bool? AddsBegin { get; init; }
 
     public bool? AddsEnd { get; init; }
+
+    /// <summary><c>added_tokens_decoder</c>: tokens that are found in a text as a whole, with their ids.</summary>
+    public IReadOnlyDictionary<string, int> Added { get; init; } = new Dictionary<string, int>();
+
+    /// <summary><c>add_prefix_space</c>.</summary>
+    public bool? PutsSpace { get; init; }
+
+    /// <summary><c>tokenizer_class</c>: transformers' name for the kind of tokenizer.</summary>
+    public string? Kind { get; init; }
 
     public static readonly SpecialTokenNames Unknown = new(null, null, FileName);
 
@@ -35,8 +45,14 @@ public sealed record SpecialTokenNames(string? Begin, string? End, string Source
         {
             AddsBegin = part.Optional("add_bos_token")?.Bool(),
             AddsEnd = part.Optional("add_eos_token")?.Bool(),
+            PutsSpace = part.Optional("add_prefix_space")?.Bool(),
+            Kind = part.Optional("tokenizer_class")?.String(),
+            Added = (part.Optional("added_tokens_decoder")?.Properties() ?? []).ToDictionary(t => t.Value.Required("content").String(), t => Id(t.Key, t.Value)),
         };
     });
+
+    private static int Id(string key, JsonPart token) =>
+        int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : throw token.Error("expected an id as the key");
 
     /// <summary>A token as the file writes it: its text, or an object with its text.</summary>
     internal static string? Name(JsonPart? part) => part?.Element.ValueKind == JsonValueKind.Object ? part.Required("content").String() : part?.String();

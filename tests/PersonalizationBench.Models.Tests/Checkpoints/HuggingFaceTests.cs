@@ -202,7 +202,7 @@ public sealed class HuggingFaceTests
         File.WriteAllText(folder.File("tokenizer_config.json"), """{ "bos_token": "A" }""");
         Assert.NotEqual(digest, new BaseCatalog("none", null).Describe(folder.Path).Digest); // a text begins otherwise: another base
 
-        File.WriteAllText(folder.File("tokenizer_config.json"), """{ "add_bos_token": false }""");
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{ "bos_token": "A", "eos_token": "B", "add_bos_token": false, "add_eos_token": true }""");
         File.WriteAllText(folder.File("generation_config.json"), """{ "eos_token_id": [1, 7], "do_sample": true, "temperature": 0.7 }""");
         using (var ended = new BaseCatalog("none", null).Load(folder.Path, Precision.Float32, "cpu"))
         {
@@ -211,8 +211,10 @@ public sealed class HuggingFaceTests
             Assert.Equal(
                 [
                     $"{folder.File("generation_config.json")}: not followed, since answers are greedy: do_sample true, temperature 0.7",
-                    $"{folder.File("tokenizer_config.json")}: add_bos_token false is not followed: every text begins with the token that begins one",
+                    $"{folder.File("tokenizer.json")}: what is to be put after every text, the ids {ended.Tokenizer.EndOfText}, is not: a prompt is to be gone on from",
                 ], ended.Info.Notes);
+            Assert.Equal(ended.Tokenizer.Encode("AB"), TextEncoding.Prompt(ended.Tokenizer, "AB")); // nothing is put before it
+            Assert.Equal([ended.Tokenizer.BeginOfText], TextEncoding.Prompt(ended.Tokenizer, "").Select(id => (int?)id)); // but a model cannot go on from nothing
         }
         File.WriteAllText(folder.File("generation_config.json"), """{ "eos_token_id": 53 }""");
         Assert.Contains("eos_token_id: expected ids from 0 to 52", Assert.Throws<PbenchException>(() => new BaseCatalog("none", null).Describe(folder.Path)).Message, StringComparison.Ordinal);
