@@ -18,6 +18,11 @@ public static partial class TorchExtras
     public static Tensor CausalAttention(Tensor query, Tensor key, Tensor value, Tensor? lengths = null)
     {
         CheckAttention(query, key, value, lengths);
+        if (Chosen(Operation.Attention, query) is { MultipliesBFloat16: true } kernels && FitsKernel(query, key, value))
+        {
+            using DisposeScope scope = NewDisposeScope();
+            return scope.MoveToOuter(CausalAttention(kernels, query, key, value, lengths));
+        }
         // Later keys are hidden from earlier queries already, whatever a row's length.
         return OverSequences([query, key, value], lengths, (rows, _) => Composed(rows[0], rows[1], rows[2]));
     }
@@ -32,6 +37,41 @@ public static partial class TorchExtras
         }
         CheckSequences(nameof(CausalAttention), lengths, q[0], q[1]);
     }
+
+    private static bool FitsKernel(Tensor query, Tensor key, Tensor value) =>
+        query.dtype == ScalarType.BFloat16 && key.dtype == ScalarType.BFloat16 && value.dtype == ScalarType.BFloat16 && query.numel() > 0 &&
+        query.size(3) % 16 == 0 && query.size(3) <= 256 && query.size(1) <= 16384;
+
+    // Called within a scope.
+    private static unsafe Tensor CausalAttention(KernelFunctions kernels, Tensor query, Tensor key, Tensor value, Tensor? lengths)
+    {
+        Tensor q = RowsWithoutGaps(query), k = RowsWithoutGaps(key), v = RowsWithoutGaps(value);
+        Tensor? counts = lengths is null ? null : Contiguous(lengths);
+        (long batch, long length, long heads) = (q.size(0), q.size(1), q.size(2));
+        Tensor result = empty([batch, length, heads * q.size(3)], q.dtype), normals = empty([batch, heads, length], ScalarType.Float32);
+        TensorView queries = TensorView.Of(q), keys = TensorView.Of(k), values = TensorView.Of(v), used = TensorView.Of(counts);
+        TensorView to = TensorView.Of(result), sums = TensorView.Of(normals);
+        kernels.Check(kernels.Attention.Forward(&queries, &keys, &values, &used, &to, &sums), nameof(CausalAttention));
+        GC.KeepAlive((q, k, v, counts, result, normals));
+        if (!Gradient.Wanted(query, key, value)) return result;
+        // The result is kept detached: a node that held its own output would never go.
+        Tensor[] saved = counts is null ? [q, k, v, normals, result.detach()] : [q, k, v, normals, result.detach(), counts];
+        return Gradient.Attach(result, [query, key, value], saved, (saved, gradient) =>
+        {
+            Tensor g = Contiguous(gradient);
+            Tensor[] found = [.. saved[..3].Select(x => empty(x.shape, x.dtype))];
+            Span<TensorView> views =
+            [
+                TensorView.Of(saved[0]), TensorView.Of(saved[1]), TensorView.Of(saved[2]), TensorView.Of(saved.ElementAtOrDefault(5)), TensorView.Of(saved[4]),
+                TensorView.Of(saved[3]), TensorView.Of(g), TensorView.Of(found[0]), TensorView.Of(found[1]), TensorView.Of(found[2]),
+            ];
+            fixed (TensorView* at = views) kernels.Check(kernels.Attention.Backward(at), nameof(CausalAttention));
+            GC.KeepAlive((saved, g, found));
+            return found;
+        });
+    }
+
+    private static Tensor RowsWithoutGaps(Tensor x) => TensorView.Of(x).RowsWithoutGaps ? x : Contiguous(x);
 
     // [B, T, H * d]
     private static Tensor Composed(Tensor query, Tensor key, Tensor value)

@@ -20,8 +20,41 @@ public static partial class TorchExtras
         if (weights is not null && (weights.dtype != ScalarType.Float32 || weights.dim() != 1 || weights.size(0) != targets.size(0)))
             throw new ArgumentException($"CrossEntropy: weights must be float, one per target, not {weights.dtype} {Shape(weights)}");
         using DisposeScope scope = NewDisposeScope();
+        if (targets.device_type == DeviceType.CPU) CheckTargets(Longs(Contiguous(targets)), logits.size(1));
+        if (Chosen(Operation.CrossEntropy, logits) is { } kernels)
+        {
+            (Tensor fused, Tensor losses) = CrossEntropy(kernels, logits, targets, weights, overwrite);
+            return scope.MoveToOuter(fused, losses);
+        }
         Tensor each = nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets.where(targets >= 0, full_like(targets, -100)), reduction: nn.Reduction.None);
         Tensor sum = (weights is null ? each : each.mul(weights)).sum();
         return scope.MoveToOuter(sum, each.detach());
+    }
+
+    private static void CheckTargets(ReadOnlySpan<long> targets, long classes)
+    {
+        for (int row = 0; row < targets.Length; row++)
+            if (targets[row] >= classes) throw new ArgumentException($"CrossEntropy: target {targets[row]} of row {row} is beyond the {classes} classes");
+    }
+
+    // Called within a scope.
+    private static unsafe (Tensor Total, Tensor Losses) CrossEntropy(KernelFunctions kernels, Tensor logits, Tensor targets, Tensor? weights, bool overwrite)
+    {
+        Tensor x = Contiguous(logits), t = Contiguous(targets);
+        Tensor? w = weights is null ? null : Contiguous(weights);
+        Tensor losses = empty([x.size(0)], ScalarType.Float32), total = empty([], ScalarType.Float32);
+        Tensor? gradient = !Gradient.Wanted(logits) ? null : overwrite ? x.detach() : empty_like(x);
+        TensorView from = TensorView.Of(x), at = TensorView.Of(t), by = TensorView.Of(w), each = TensorView.Of(losses), sum = TensorView.Of(total), to = TensorView.Of(gradient);
+        kernels.Check(kernels.Loss.CrossEntropy(&from, &at, &by, &each, &sum, &to), nameof(CrossEntropy));
+        GC.KeepAlive((x, t, w, losses, total));
+        if (gradient is null) return (total, losses);
+        return (Gradient.Attach(total, [logits], [gradient], static (saved, incoming) => [Scaled(saved[0], incoming)]), losses);
+    }
+
+    /// <summary>A gradient that was computed with the loss, times that of the loss.</summary>
+    internal static Tensor Scaled(Tensor gradient, Tensor incoming)
+    {
+        float scale = incoming.item<float>();
+        return scale == 1 ? gradient : gradient.mul(scale);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,7 +24,15 @@ public static partial class TorchExtras
                 $"LowRankAdd: y [N, out], x [N, in], A [G, r, in] and B [G, out, r] with G dividing N, not {Shape(y)}, {Shape(x)}, {Shape(a)} and {Shape(b)}");
         }
         using DisposeScope scope = NewDisposeScope();
-        Tensor low = x.reshape(a.size(0), -1, a.size(2)).bmm(a.transpose(1, 2)).mul(scaling);
-        return scope.MoveToOuter(y.add(low.bmm(b.transpose(1, 2)).view(y.shape)));
+        Tensor low = x.reshape(a.size(0), -1, a.size(2)).bmm(a.transpose(1, 2));
+        Tensor up = b.transpose(1, 2), rows = y.view(a.size(0), -1, b.size(1));
+        nint sum = THSTensor_baddbmm(low.Handle, up.Handle, rows.Handle, 1, (float)scaling);
+        CheckForErrors();
+        GC.KeepAlive((low, up, rows));
+        return scope.MoveToOuter(Tensor.UnsafeCreateTensor(sum).view(y.shape));
     }
+
+    // TorchSharp's own method (0.107.0) hands the sum over as the first factor: THSTensor.cpp has it last.
+    [LibraryImport("LibTorchSharp")]
+    private static partial nint THSTensor_baddbmm(nint batch1, nint batch2, nint sum, float beta, float alpha);
 }

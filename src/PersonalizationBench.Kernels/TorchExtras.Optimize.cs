@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,6 +23,11 @@ public static partial class TorchExtras
             return;
         for (int i = 0; i < count; i++) CheckParameter(masters[i], copies?[i], gradients[i], means[i], variances[i]);
         using IDisposable _ = no_grad();
+        if (Chosen(Operation.AdamW, masters[0]) is { } kernels)
+        {
+            AdamW(kernels, masters, copies, gradients, means, variances, step);
+            return;
+        }
         for (int i = 0; i < count; i++)
             if (gradients[i] is { } gradient)
                 Step(masters[i], copies?[i], gradient, means[i], variances[i], step);
@@ -46,8 +52,50 @@ public static partial class TorchExtras
     {
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor[] squares = [.. tensors.OfType<Tensor>().Select(tensor => tensor.to(ScalarType.Float32).square().sum())];
+        Tensor[] counted = [.. tensors.OfType<Tensor>()];
+        if (counted.Length > 0 && counted.All(tensor => Chosen(Operation.Norm, tensor) is not null) && Chosen(Operation.Norm, counted[0]) is { } kernels)
+            return Norm(kernels, counted);
+        Tensor[] squares = [.. counted.Select(tensor => tensor.to(ScalarType.Float32).square().sum())];
         return squares.Length == 0 ? 0 : Math.Sqrt(stack(squares).sum().to(ScalarType.Float64).item<double>());
+    }
+
+    private static unsafe double Norm(KernelFunctions kernels, Tensor[] tensors)
+    {
+        Tensor[] flat = [.. tensors.Select(tensor => Contiguous(tensor))];
+        TensorView[] views = [.. flat.Select(tensor => TensorView.OfRows(tensor, tensor.numel()))];
+        double norm;
+        fixed (TensorView* at = views) kernels.Check(kernels.Optimizer.Norm(at, views.Length, &norm), nameof(Norm));
+        GC.KeepAlive(flat);
+        return norm;
+    }
+
+    private static unsafe void AdamW(
+        KernelFunctions kernels, IReadOnlyList<Tensor> masters, IReadOnlyList<Tensor?>? copies, IReadOnlyList<Tensor?> gradients,
+        IReadOnlyList<Tensor> means, IReadOnlyList<Tensor> variances, AdamWStep step)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var parameters = new List<OptimizerKernels.Parameter>(masters.Count);
+        for (int i = 0; i < masters.Count; i++)
+        {
+            if (gradients[i] is not { } gradient || gradient.numel() == 0) continue;
+            parameters.Add(new()
+            {
+                Master = Memory(masters[i]), Copy = copies?[i] is { } copy ? Memory(copy) : 0,
+                Gradient = TensorView.OfRows(Contiguous(gradient), gradient.numel()), Mean = Memory(means[i]), Variance = Memory(variances[i]),
+            });
+        }
+        double* numbers = stackalloc double[] { step.LearningRate, step.Beta1, step.Beta2, step.Epsilon, step.WeightDecay, step.GradientScale };
+        fixed (OptimizerKernels.Parameter* at = CollectionsMarshal.AsSpan(parameters))
+            kernels.Check(kernels.Optimizer.AdamW(at, parameters.Count, step.Number, numbers), nameof(AdamW));
+        for (int i = 0; i < masters.Count; i++)
+        {
+            if (gradients[i] is null) continue;
+            Gradient.Written(masters[i]);
+            if (copies?[i] is { } copy) Gradient.Written(copy);
+        }
+        GC.KeepAlive((masters, copies, gradients, means, variances));
+
+        static nint Memory(Tensor tensor) => TensorView.OfRows(tensor, 1).Memory;
     }
 
     private static void Step(Tensor master, Tensor? copy, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)

@@ -14,11 +14,14 @@ internal delegate Tensor?[] BackwardFunction(Tensor[] saved, Tensor gradient);
 /// every output, keeps what was saved until the output dies, and leaves what the backward pass makes to the garbage collector, which may
 /// free a gradient before libtorch has taken it over; here what was saved goes with the backward pass, as in libtorch's own nodes.
 /// </summary>
-internal static class Gradient
+internal static partial class Gradient
 {
     /// <summary>Whether a result of these is to know where it came from.</summary>
     public static bool Wanted(Tensor a, Tensor? b = null, Tensor? c = null) =>
         is_grad_enabled() && (a.requires_grad || b?.requires_grad == true || c?.requires_grad == true);
+
+    /// <summary>Says that a kernel wrote a tensor in place: a graph that holds its old values will refuse to go back.</summary>
+    public static void Written(Tensor tensor) => BumpVersion(tensor.Handle);
 
     /// <summary>Makes a computed tensor the differentiable result of others.</summary>
     /// <param name="output">computed without a graph, and no other tensor's memory; taken over</param>
@@ -27,6 +30,10 @@ internal static class Gradient
     /// <param name="backward">called once</param>
     public static Tensor Attach(Tensor output, Tensor[] inputs, Tensor[] saved, BackwardFunction backward) =>
         GradientNode.Rent().Attach(output, inputs, saved, backward);
+
+    // torch::autograd::impl::bump_version(at::Tensor const&); a handle is a pointer to a tensor.
+    [LibraryImport("libtorch_cpu.so", EntryPoint = "_ZN5torch8autograd4impl12bump_versionERKN2at6TensorE")]
+    private static partial void BumpVersion(nint tensor);
 }
 
 /// <summary>One node of a graph. They are used again: a delegate that native code can call costs more than the call.</summary>

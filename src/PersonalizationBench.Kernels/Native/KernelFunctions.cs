@@ -12,6 +12,10 @@ internal sealed unsafe class KernelFunctions
         (Level, Symbols) = (level, symbols);
         _lastError = (delegate* unmanaged<byte*>)symbols["last_error"];
         Layers = new LayerKernels(symbols);
+        Loss = new LossKernels(symbols);
+        Optimizer = new OptimizerKernels(symbols);
+        Attention = new AttentionKernels(symbols);
+        Llama = new LlamaKernels(symbols);
         Serving = new ServingKernels(symbols);
         StateSpace = new StateSpaceKernels(symbols);
     }
@@ -21,6 +25,17 @@ internal sealed unsafe class KernelFunctions
     public KernelSymbols Symbols { get; }
 
     public LayerKernels Layers { get; }
+
+    public LossKernels Loss { get; }
+
+    public OptimizerKernels Optimizer { get; }
+
+    public AttentionKernels Attention { get; }
+
+    public LlamaKernels Llama { get; }
+
+    /// <summary>Whether the level multiplies bfloat16: attention in bf16 and a packed Llama are there.</summary>
+    public bool MultipliesBFloat16 => Level >= KernelLevel.Avx512Bf16;
 
     public ServingKernels Serving { get; }
 

@@ -21,6 +21,8 @@ internal unsafe partial struct TensorView
     /// <summary>No tensor.</summary>
     public static TensorView None => default;
 
+    public readonly nint Memory => _memory;
+
     /// <summary>Whether the last dimension's elements lie side by side.</summary>
     public readonly bool RowsWithoutGaps => _dims == 0 || _strides[_dims - 1] == 1;
 
@@ -28,7 +30,7 @@ internal unsafe partial struct TensorView
     public static TensorView Of(Tensor? tensor)
     {
         if (tensor is null) return default;
-        var handle = tensor.Handle;
+        var handle = HandleOf(tensor);
         var view = new TensorView { _memory = THSTensor_data(handle), _type = THSTensor_type(handle), _dims = (int)THSTensor_ndimension(handle) };
         if (view._dims > MaxDims) throw new ArgumentException($"a tensor of {view._dims} dimensions; kernels take up to {MaxDims}", nameof(tensor));
         for (var i = 0; i < view._dims; i++)
@@ -42,7 +44,7 @@ internal unsafe partial struct TensorView
     /// <summary>A contiguous tensor as [numel / width, width], of whatever dimensions it is.</summary>
     public static TensorView OfRows(Tensor contiguous, long width)
     {
-        var handle = contiguous.Handle;
+        var handle = HandleOf(contiguous);
         var view = new TensorView { _memory = THSTensor_data(handle), _type = THSTensor_type(handle), _dims = 2 };
         view._sizes[0] = width == 0 ? 0 : contiguous.numel() / width;
         view._sizes[1] = view._strides[0] = width;
@@ -59,10 +61,18 @@ internal unsafe partial struct TensorView
         return view;
     }
 
+    // A kernel reads memory: that of another device is not the process's.
+    private static nint HandleOf(Tensor tensor) =>
+        THSTensor_device_type(tensor.Handle) == (int)DeviceType.CPU ? tensor.Handle : throw new ArgumentException($"a tensor on {tensor.device} where a kernel takes one on the CPU", nameof(tensor));
+
     // As TorchSharp declares them, but without the transition to native code: each reads a field.
     [LibraryImport("LibTorchSharp")]
     [SuppressGCTransition]
     private static partial nint THSTensor_data(nint handle);
+
+    [LibraryImport("LibTorchSharp")]
+    [SuppressGCTransition]
+    private static partial int THSTensor_device_type(nint handle);
 
     [LibraryImport("LibTorchSharp")]
     [SuppressGCTransition]

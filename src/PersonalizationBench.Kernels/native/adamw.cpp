@@ -24,19 +24,6 @@ PB_INLINE void update(float* master, C* copy, const G* gradient, float* mean, fl
   }
 }
 
-PB_CLONES static void update_ff(float* w, const float* g, float* m, float* v, int64_t n, const AdamWStep& s) {
-  update(w, static_cast<float*>(nullptr), g, m, v, n, s);
-}
-PB_CLONES static void update_fb(float* w, bf16* c, const float* g, float* m, float* v, int64_t n, const AdamWStep& s) {
-  update(w, c, g, m, v, n, s);
-}
-PB_CLONES static void update_bf(float* w, const bf16* g, float* m, float* v, int64_t n, const AdamWStep& s) {
-  update(w, static_cast<float*>(nullptr), g, m, v, n, s);
-}
-PB_CLONES static void update_bb(float* w, bf16* c, const bf16* g, float* m, float* v, int64_t n, const AdamWStep& s) {
-  update(w, c, g, m, v, n, s);
-}
-
 template <class T>
 PB_INLINE double squares(const T* x, int64_t n) {
   double total = 0;
@@ -50,34 +37,35 @@ PB_INLINE double squares(const T* x, int64_t n) {
   return total;
 }
 
-PB_CLONES static double squares_f(const float* x, int64_t n) { return squares(x, n); }
-PB_CLONES static double squares_b(const bf16* x, int64_t n) { return squares(x, n); }
-
 struct Piece {
   int64_t tensor, start, length;
 };
 
-static std::vector<Piece> pieces(const std::vector<at::Tensor>& tensors) {
+// count(i): the elements of tensor i
+template <class F>
+static std::vector<Piece> pieces(int64_t tensors, F count) {
   constexpr int64_t kLength = 16384;
   std::vector<Piece> result;
-  for (size_t t = 0; t < tensors.size(); t++) {
-    if (!tensors[t].defined()) continue;
-    for (int64_t at = 0; at < tensors[t].numel(); at += kLength) {
-      result.push_back({static_cast<int64_t>(t), at, std::min(kLength, tensors[t].numel() - at)});
-    }
+  for (int64_t t = 0; t < tensors; t++) {
+    for (int64_t at = 0; at < count(t); at += kLength) result.push_back({t, at, std::min(kLength, count(t) - at)});
   }
   return result;
 }
+
+// One parameter, as TorchExtras.Optimize.cs lays it out.
+struct Parameter {
+  float* master;
+  bf16* copy;  // null where there is none
+  View gradient;
+  float *mean, *variance;
+};
 
 }  // namespace pb
 
 using namespace pb;
 
-// numbers: learning rate, beta1, beta2, epsilon, weight decay, gradient scale. A gradient of 0 skips its parameter,
-// a copy of 0 is none.
-PB_EXPORT int32_t pb_adamw(
-    const int64_t* masters, const int64_t* copies, const int64_t* gradients, const int64_t* means, const int64_t* variances,
-    int64_t count, int64_t step, const double* numbers) {
+// numbers: learning rate, beta1, beta2, epsilon, weight decay, gradient scale.
+PB_KERNEL(adamw)(const Parameter* parameters, int64_t count, int64_t step, const double* numbers) {
   return guarded([&] {
     AdamWStep s;
     s.decay = static_cast<float>(1 - numbers[0] * numbers[4]);
@@ -87,61 +75,30 @@ PB_EXPORT int32_t pb_adamw(
     s.step_size = static_cast<float>(numbers[0] / (1 - std::pow(numbers[1], static_cast<double>(step))));
     s.correction = static_cast<float>(1 / std::sqrt(1 - std::pow(numbers[2], static_cast<double>(step))));
     s.gradient_scale = static_cast<float>(numbers[5]);
-    std::vector<at::Tensor> w(count), c(count), g(count), m(count), v(count);
-    for (int64_t i = 0; i < count; i++) {
-      if (!gradients[i]) continue;
-      w[i] = in(masters[i]);
-      c[i] = in(copies[i]);
-      g[i] = in(gradients[i]).contiguous();
-      m[i] = in(means[i]);
-      v[i] = in(variances[i]);
-      check_kind(g[i], "a gradient");
-      for (const auto* t : {&w[i], &m[i], &v[i]}) {
-        TORCH_CHECK(t->scalar_type() == at::kFloat && t->is_contiguous(), "weights and moments must be contiguous floats");
-        TORCH_CHECK(t->sizes() == g[i].sizes(), "shape ", t->sizes(), " of a weight or moment beside a gradient of ", g[i].sizes());
-      }
-      if (c[i].defined()) {
-        TORCH_CHECK(is_bf16(c[i]) && c[i].is_contiguous() && c[i].sizes() == g[i].sizes(), "a copy must be a contiguous bfloat16 of its weight's shape");
-      }
-    }
-    auto work = pieces(g);
-    at::parallel_for(0, static_cast<int64_t>(work.size()), 1, [&](int64_t begin, int64_t end) {
+    auto work = pieces(count, [&](int64_t i) { return parameters[i].gradient.numel(); });
+    parallel_for(0, static_cast<int64_t>(work.size()), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         auto [t, at, n] = work[i];
-        float *wp = data<float>(w[t]) + at, *mp = data<float>(m[t]) + at, *vp = data<float>(v[t]) + at;
-        bf16* cp = c[t].defined() ? data<bf16>(c[t]) + at : nullptr;
-        if (is_bf16(g[t])) {
-          const bf16* gp = data<bf16>(g[t]) + at;
-          cp ? update_bb(wp, cp, gp, mp, vp, n, s) : update_bf(wp, gp, mp, vp, n, s);
-        } else {
-          const float* gp = data<float>(g[t]) + at;
-          cp ? update_fb(wp, cp, gp, mp, vp, n, s) : update_ff(wp, gp, mp, vp, n, s);
-        }
+        const Parameter& p = parameters[t];
+        by_type(p.gradient, [&, at = at, n = n](auto kind) {
+          const auto* g = data<decltype(kind)>(p.gradient) + at;
+          if (p.copy) update(p.master + at, p.copy + at, g, p.mean + at, p.variance + at, n, s);
+          else update(p.master + at, static_cast<float*>(nullptr), g, p.mean + at, p.variance + at, n, s);
+        });
       }
     });
-    for (int64_t i = 0; i < count; i++) {
-      if (!g[i].defined()) continue;
-      w[i].unsafeGetTensorImpl()->bump_version();
-      if (c[i].defined()) c[i].unsafeGetTensorImpl()->bump_version();
-    }
   });
 }
 
-// The Euclidean norm of all tensors together; a handle of 0 counts nothing.
-PB_EXPORT int32_t pb_norm(const int64_t* handles, int64_t count, double* norm) {
+// The Euclidean norm of all tensors together, none with gaps.
+PB_KERNEL(norm)(const View* tensors, int64_t count, double* norm) {
   return guarded([&] {
-    std::vector<at::Tensor> tensors(count);
-    for (int64_t i = 0; i < count; i++) {
-      if (!handles[i]) continue;
-      tensors[i] = in(handles[i]).contiguous();
-      check_kind(tensors[i], "a gradient");
-    }
-    auto work = pieces(tensors);
+    auto work = pieces(count, [&](int64_t i) { return tensors[i].numel(); });
     std::vector<double> sums(work.size());  // one per piece, added in order: the same sum for any number of threads
-    at::parallel_for(0, static_cast<int64_t>(work.size()), 1, [&](int64_t begin, int64_t end) {
+    parallel_for(0, static_cast<int64_t>(work.size()), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         auto [t, at, n] = work[i];
-        sums[i] = is_bf16(tensors[t]) ? squares_b(data<bf16>(tensors[t]) + at, n) : squares_f(data<float>(tensors[t]) + at, n);
+        sums[i] = is_bf16(tensors[t]) ? squares(data<bf16>(tensors[t]) + at, n) : squares(data<float>(tensors[t]) + at, n);
       }
     });
     double total = 0;

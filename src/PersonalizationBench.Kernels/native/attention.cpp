@@ -1,22 +1,17 @@
 // Causal attention for bfloat16: the scores of 32 rows at a time stay in the cache and are never written out
 // (as in FlashAttention, Dao et al., 2022, arXiv:2205.14135); keys beyond the diagonal cost nothing, and heads that share
 // a key head share its packing.
+#ifdef __AVX512BF16__
+
 #include "attention.h"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
-
 #include "tiles.h"
 
 namespace pb {
 
-static bool spans(const at::Tensor& lengths) { return lengths.defined() && lengths.dim() == 2; }
+static bool spans(const View& lengths) { return lengths.defined() && lengths.dims == 2; }
 
 // Elements from one row of a workspace to the next: a power of two would put all rows of a tile into the same few cache sets.
 static int64_t apart(int64_t t) { return t + 32; }
-
-bool attention_fits(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  return is_bf16(q) && is_bf16(k) && is_bf16(v) && q.size(3) % 16 == 0 && q.size(3) <= 256 && q.size(1) <= 16384 && dots_there();
-}
 
 // Neighbouring positions of one row that attend to each other.
 struct Sequence {
@@ -24,9 +19,9 @@ struct Sequence {
 };
 
 // One sequence a row, from its beginning; or, of spans [S, 2], many in the only row.
-static int64_t sequences_of(const at::Tensor& q, const at::Tensor& lengths) { return spans(lengths) ? lengths.size(0) : q.size(0); }
+static int64_t sequences_of(const View& q, const View& lengths) { return spans(lengths) ? lengths.size(0) : q.size(0); }
 
-static Sequence sequence_of(const at::Tensor& q, const at::Tensor& lengths, int64_t i) {
+static Sequence sequence_of(const View& q, const View& lengths, int64_t i) {
   int64_t length = q.size(1);
   if (!lengths.defined()) return {i, 0, length};
   const int64_t* at = data<int64_t>(lengths);
@@ -35,7 +30,7 @@ static Sequence sequence_of(const at::Tensor& q, const at::Tensor& lengths, int6
 }
 
 // Positions of no sequence hold zeros: of a row they follow its only one, between spans they may lie anywhere.
-static void clear_beyond(const at::Tensor& x, int64_t row, int64_t from) {
+static void clear_beyond(const View& x, int64_t row, int64_t from) {
   int64_t length = x.size(1), step = x.numel() / (x.size(0) * length);
   bf16* rest = data<bf16>(x) + (row * length + from) * step;
   std::fill(rest, rest + (length - from) * step, bf16{0});
@@ -43,7 +38,7 @@ static void clear_beyond(const at::Tensor& x, int64_t row, int64_t from) {
 
 // exp of a row of scores up to n, as bf16, nothing beyond; `end` is a multiple of 32, so that no loop has a remainder.
 // Gives the row's sum and log-sum.
-PB_BF16 static float softmax_row(float* scores, bf16* shares, int64_t n, int64_t end, float scale, float* normal) {
+static float softmax_row(float* scores, bf16* shares, int64_t n, int64_t end, float scale, float* normal) {
   std::fill(scores + n, scores + end, -1e30f);
   float top = largest(scores, end) * scale;
   float sum = 0;
@@ -73,7 +68,7 @@ struct ForwardSpace {
   }
 };
 
-PB_BF16 static void forward_head(const HeadRows& q, int64_t n, int64_t width, float scale, ForwardSpace& s, bf16* out, int64_t out_step, float* normals) {
+static void forward_head(const HeadRows& q, int64_t n, int64_t width, float scale, ForwardSpace& s, bf16* out, int64_t out_step, float* normals) {
   int64_t t = padded(n), d = padded(width), ld = apart(t);
   pack_rows(q.at, q.step, n, width, t, d, s.rows);
   for (int64_t i = 0; i < n; i += 32) {
@@ -99,7 +94,7 @@ PB_BF16 static void forward_head(const HeadRows& q, int64_t n, int64_t width, fl
   }
 }
 
-PB_BF16 void attention_group(const SequenceRows& s, int64_t g, bf16* out, int64_t out_step, float* normals, int64_t normals_step) {
+void attention_group(const SequenceRows& s, int64_t g, bf16* out, int64_t out_step, float* normals, int64_t normals_step) {
   int64_t n = s.count, t = padded(n), d = padded(s.width), per = s.heads / s.groups;
   static thread_local Workspace memory;
   ForwardSpace space(memory, t, d);
@@ -113,18 +108,18 @@ PB_BF16 void attention_group(const SequenceRows& s, int64_t g, bf16* out, int64_
   }
 }
 
-static SequenceRows rows_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Sequence& of) {
-  auto at = [&](const at::Tensor& x) {
+static SequenceRows rows_of(const View& q, const View& k, const View& v, const Sequence& of) {
+  auto at = [&](const View& x) {
     return Rows{data<bf16>(x) + of.row * x.stride(0) + of.start * x.stride(1), x.stride(1), x.stride(2)};
   };
   return {at(q), at(k), at(v), q.size(2), k.size(2), q.size(3), of.count};
 }
 
 void attention_forward(
-    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& lengths, const at::Tensor& result, const at::Tensor& normals) {
+    const View& q, const View& k, const View& v, const View& lengths, const View& result, const View& normals) {
   int64_t length = q.size(1), heads = q.size(2), groups = k.size(2), step = heads * q.size(3);
   if (spans(lengths)) clear_beyond(result, 0, 0);
-  at::parallel_for(0, sequences_of(q, lengths) * groups, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, sequences_of(q, lengths) * groups, 1, [&](int64_t begin, int64_t end) {
     Tiles tiles;
     for (int64_t task = begin; task < end; task++) {
       Sequence of = sequence_of(q, lengths, task / groups);
@@ -171,7 +166,7 @@ struct BackwardSpace {
 
 // One key's row against the queries `from` (its own place) and later of this block's `count` columns:
 // p = exp(s scale - normal),  ds = p (dp - dot) scale.
-PB_BF16 static void share_row(
+static void share_row(
     const float* scores, const float* dp, const float* normals, const float* dots, int64_t from, int64_t count, float scale, bf16* shares, bf16* back) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) {
@@ -183,12 +178,12 @@ PB_BF16 static void share_row(
   std::fill(back, back + from, bf16{0});
 }
 
-PB_BF16 static void pair_rows(const bf16* even, const bf16* odd, int64_t count, uint32_t* to) {
+static void pair_rows(const bf16* even, const bf16* odd, int64_t count, uint32_t* to) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) to[i] = even[i] | static_cast<uint32_t>(odd[i]) << 16;
 }
 
-PB_BF16 static void backward_block(BackwardSpace& s, int64_t j, int64_t t, int64_t d, float scale) {
+static void backward_block(BackwardSpace& s, int64_t j, int64_t t, int64_t d, float scale) {
   int64_t ld = apart(t), count = t - j;  // queries from the block's own place on
   for (int64_t i = 0; i < count; i += 32) {
     int64_t at = (j + i) * d / 2;
@@ -230,14 +225,14 @@ PB_BF16 static void backward_block(BackwardSpace& s, int64_t j, int64_t t, int64
   }
 }
 
-PB_BF16 static void write_rows(const float* sums, int64_t n, int64_t width, int64_t d, bf16* to, int64_t step) {
+static void write_rows(const float* sums, int64_t n, int64_t width, int64_t d, bf16* to, int64_t step) {
   for (int64_t i = 0; i < n; i++) {
 #pragma omp simd
     for (int64_t c = 0; c < width; c++) narrow(sums[i * d + c], &to[i * step + c]);
   }
 }
 
-PB_BF16 static void write_flipped(const float* sums, int64_t t, int64_t n, int64_t width, bf16* to, int64_t step) {
+static void write_flipped(const float* sums, int64_t t, int64_t n, int64_t width, bf16* to, int64_t step) {
   for (int64_t i = 0; i < n; i += 16) {
     int64_t rows = std::min<int64_t>(16, n - i);
     for (int64_t c = 0; c < width; c++) {
@@ -246,7 +241,7 @@ PB_BF16 static void write_flipped(const float* sums, int64_t t, int64_t n, int64
   }
 }
 
-PB_BF16 static void backward_head(
+static void backward_head(
     const HeadRows& q, const HeadRows& out, const HeadRows& gradient, const float* normals, int64_t n, int64_t width, float scale, BackwardSpace& s,
     bf16* dq, int64_t dq_step) {
   int64_t t = padded(n), d = padded(width);
@@ -271,7 +266,7 @@ PB_BF16 static void backward_head(
   write_flipped(s.dq, apart(t), n, width, dq, dq_step);
 }
 
-PB_BF16 void attention_group_back(
+void attention_group_back(
     const SequenceRows& s, int64_t g, const Rows& out, const Rows& gradient, const float* normals, int64_t normals_step, const SequenceGradient& to) {
   int64_t n = s.count, t = padded(n), d = padded(s.width), per = s.heads / s.groups;
   static thread_local Workspace memory;
@@ -291,13 +286,13 @@ PB_BF16 void attention_group_back(
 }
 
 void attention_backward(
-    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& lengths, const at::Tensor& result,
-    const at::Tensor& normals, const at::Tensor& gradient, const at::Tensor& dq, const at::Tensor& dk, const at::Tensor& dv) {
+    const View& q, const View& k, const View& v, const View& lengths, const View& result,
+    const View& normals, const View& gradient, const View& dq, const View& dk, const View& dv) {
   int64_t length = q.size(1), heads = q.size(2), groups = k.size(2), width = q.size(3), step = heads * width, key_step = groups * width;
   if (spans(lengths)) {
-    for (const auto* x : {&dq, &dk, &dv}) clear_beyond(*x, 0, 0);
+    for (const View* x : {&dq, &dk, &dv}) clear_beyond(*x, 0, 0);
   }
-  at::parallel_for(0, sequences_of(q, lengths) * groups, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, sequences_of(q, lengths) * groups, 1, [&](int64_t begin, int64_t end) {
     Tiles tiles;
     for (int64_t task = begin; task < end; task++) {
       Sequence of = sequence_of(q, lengths, task / groups);
@@ -309,7 +304,7 @@ void attention_backward(
             {data<bf16>(dq) + first * step, data<bf16>(dk) + first * key_step, data<bf16>(dv) + first * key_step, step, key_step});
       }
       if (g == 0 && !spans(lengths)) {
-        for (const auto* x : {&dq, &dk, &dv}) clear_beyond(*x, of.row, of.count);
+        for (const View* x : {&dq, &dk, &dv}) clear_beyond(*x, of.row, of.count);
       }
     }
   });
@@ -317,18 +312,17 @@ void attention_backward(
 
 }  // namespace pb
 
-#else
+using namespace pb;
 
-namespace pb {
+PB_KERNEL(attention_forward)(const View* q, const View* k, const View* v, const View* lengths, const View* result, const View* normals) {
+  return guarded([&] { attention_forward(*q, *k, *v, *lengths, *result, *normals); });
+}
 
-bool attention_fits(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return false; }
-
-void attention_forward(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&) {}
-
-void attention_backward(
-    const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&,
-    const at::Tensor&, const at::Tensor&, const at::Tensor&) {}
-
-}  // namespace pb
+// views: q, k, v, lengths, result, normals, gradient; dq, dk, dv
+PB_KERNEL(attention_backward)(const View* views) {
+  return guarded([&] {
+    attention_backward(views[0], views[1], views[2], views[3], views[4], views[5], views[6], views[7], views[8], views[9]);
+  });
+}
 
 #endif

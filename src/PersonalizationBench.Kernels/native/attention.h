@@ -37,17 +37,14 @@ void attention_group(const SequenceRows& s, int64_t g, bf16* out, int64_t out_st
 void attention_group_back(
     const SequenceRows& s, int64_t g, const Rows& out, const Rows& gradient, const float* normals, int64_t normals_step, const SequenceGradient& to);
 
-// Whether this processor, and the shape, can take it.
-bool attention_fits(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
-
 // q [B, T, H, d], k and v [B, T, K, d], any strides but the last; lengths [B] int64, or with B = 1 spans [S, 2]
 // (start and count of each sequence, within T and apart from each other), or undefined.
 // result [B, T, H d]; normals [B, H, T] f32: the logarithm of each row's sum of exponentials.
 void attention_forward(
-    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& lengths, const at::Tensor& result, const at::Tensor& normals);
+    const View& q, const View& k, const View& v, const View& lengths, const View& result, const View& normals);
 
 void attention_backward(
-    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& lengths, const at::Tensor& result,
-    const at::Tensor& normals, const at::Tensor& gradient, const at::Tensor& dq, const at::Tensor& dk, const at::Tensor& dv);
+    const View& q, const View& k, const View& v, const View& lengths, const View& result,
+    const View& normals, const View& gradient, const View& dq, const View& dk, const View& dv);
 
 }  // namespace pb

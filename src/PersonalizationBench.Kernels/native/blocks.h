@@ -20,7 +20,7 @@ struct LowRank {
 
 constexpr int64_t kBlock = 32;
 
-PB_BF16 static inline void narrow_block(const float* block, bf16* to, int64_t step, float scale) {
+static inline void narrow_block(const float* block, bf16* to, int64_t step, float scale) {
   __m512 by = _mm512_set1_ps(scale);
   for (int64_t r = 0; r < kBlock; r++, block += kBlock, to += step) {
     __m512 low = _mm512_mul_ps(_mm512_load_ps(block), by), high = _mm512_mul_ps(_mm512_load_ps(block + 16), by);
@@ -30,7 +30,7 @@ PB_BF16 static inline void narrow_block(const float* block, bf16* to, int64_t st
 }
 
 // y [t, out] = scale (x W^T + low B^T)
-PB_BF16 static inline void project(const bf16* x, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* low, float scale, bf16* y) {
+static inline void project(const bf16* x, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* low, float scale, bf16* y) {
   alignas(64) float block[kBlock * kBlock];
   for (int64_t i = 0; i < t; i += kBlock) {
     for (int64_t j = 0; j < w.out; j += kBlock) {
@@ -47,7 +47,7 @@ PB_BF16 static inline void project(const bf16* x, int64_t t, const PackedMatrix&
 }
 
 // to [t, out] = from + x W^T + low B^T
-PB_BF16 static inline void project_onto(const bf16* x, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* low, const float* from, float* to) {
+static inline void project_onto(const bf16* x, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* low, const float* from, float* to) {
   for (int64_t i = 0; i < t; i += kBlock) {
     for (int64_t j = 0; j < w.out; j += kBlock) {
       const uint32_t* columns = w.along + j * w.in / 2;
@@ -64,7 +64,7 @@ PB_BF16 static inline void project_onto(const bf16* x, int64_t t, const PackedMa
 }
 
 // dx [t, in] = scale (g W + back A)
-PB_BF16 static inline void project_back(const bf16* g, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* back, float scale, bf16* dx) {
+static inline void project_back(const bf16* g, int64_t t, const PackedMatrix& w, const LowRank* l, const bf16* back, float scale, bf16* dx) {
   alignas(64) float block[kBlock * kBlock];
   for (int64_t i = 0; i < t; i += kBlock) {
     for (int64_t j = 0; j < w.in; j += kBlock) {
@@ -81,7 +81,7 @@ PB_BF16 static inline void project_back(const bf16* g, int64_t t, const PackedMa
 }
 
 // sums [rows, columns] += left^T right, of left [t, padded rows], zero from `rows` on, and right [t, columns] in pairs
-PB_BF16 static inline void add_outer(
+static inline void add_outer(
     const bf16* left, int64_t rows, int64_t padded_rows, const uint32_t* pairs, int64_t columns, int64_t t, bf16* flipped, float* sums) {
   int64_t ld = t + 32, step = columns / 16 * 256;
   pack_flipped(left, t, padded_rows, flipped, ld);
@@ -95,13 +95,13 @@ PB_BF16 static inline void add_outer(
 
 // ---- rows ----
 
-PB_BF16 static inline void norm_rows(const float* x, const float* w, int64_t n, int64_t t, int64_t d, float epsilon, bf16* y, float* inverses) {
+static inline void norm_rows(const float* x, const float* w, int64_t n, int64_t t, int64_t d, float epsilon, bf16* y, float* inverses) {
   for (int64_t r = 0; r < n; r++) inverses[r] = norm_row(x + r * d, w, y + r * d, d, epsilon);
   std::fill(y + n * d, y + t * d, bf16{0});
 }
 
 // dx += inverse (g w - x inverse^2 mean(g w x)), and where wanted dw += g x inverse
-PB_BF16 static inline void norm_rows_back(const float* x, const float* w, const bf16* g, const float* inverses, int64_t n, int64_t d, float* dx, float* dw) {
+static inline void norm_rows_back(const float* x, const float* w, const bf16* g, const float* inverses, int64_t n, int64_t d, float* dx, float* dw) {
   for (int64_t r = 0; r < n; r++, x += d, g += d, dx += d) {
     float dot = 0;
 #pragma omp simd reduction(+ : dot)
@@ -115,12 +115,12 @@ PB_BF16 static inline void norm_rows_back(const float* x, const float* w, const 
   }
 }
 
-PB_BF16 static inline void narrow_rows(const float* x, int64_t count, bf16* y) {
+static inline void narrow_rows(const float* x, int64_t count, bf16* y) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) narrow(x[i], &y[i]);
 }
 
-PB_BF16 static inline void rotate_rows(bf16* x, int64_t n, int64_t step, int64_t heads, int64_t half, const float* cosine, const float* sine, float sign) {
+static inline void rotate_rows(bf16* x, int64_t n, int64_t step, int64_t heads, int64_t half, const float* cosine, const float* sine, float sign) {
   for (int64_t r = 0; r < n; r++) {
     for (int64_t h = 0; h < heads; h++) {
       bf16* at = x + r * step + h * half * 2;
@@ -129,7 +129,7 @@ PB_BF16 static inline void rotate_rows(bf16* x, int64_t n, int64_t step, int64_t
   }
 }
 
-PB_BF16 static inline void swiglu_all(const bf16* both, int64_t n, int64_t t, int64_t step, int64_t f, bf16* y, int64_t y_step) {
+static inline void swiglu_all(const bf16* both, int64_t n, int64_t t, int64_t step, int64_t f, bf16* y, int64_t y_step) {
   for (int64_t r = 0; r < n; r++) {
     swiglu_row(both + r * step, both + r * step + f, y + r * y_step, f);
     std::fill(y + r * y_step + f, y + (r + 1) * y_step, bf16{0});
@@ -137,7 +137,7 @@ PB_BF16 static inline void swiglu_all(const bf16* both, int64_t n, int64_t t, in
   std::fill(y + n * y_step, y + t * y_step, bf16{0});
 }
 
-PB_BF16 static inline void swiglu_all_back(const bf16* both, const bf16* g, int64_t n, int64_t t, int64_t step, int64_t f, int64_t g_step, bf16* to) {
+static inline void swiglu_all_back(const bf16* both, const bf16* g, int64_t n, int64_t t, int64_t step, int64_t f, int64_t g_step, bf16* to) {
   for (int64_t r = 0; r < n; r++) {
     swiglu_row_back(both + r * step, both + r * step + f, g + r * g_step, to + r * step, to + r * step + f, f);
     std::fill(to + r * step + 2 * f, to + (r + 1) * step, bf16{0});

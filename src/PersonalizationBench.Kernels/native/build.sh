@@ -19,7 +19,7 @@ none() {
 command -v "$cxx" > /dev/null || none "no C++ compiler ($cxx)"
 [ "$(uname -sm)" = "Linux x86_64" ] || none "no kernels for $(uname -sm)"
 
-sources=(level layers serving serving_lanes serving_tiles state_space)
+sources=(level layers loss adamw attention llama llama_adapters llama_weights serving serving_lanes serving_tiles state_space)
 flags=(-std=c++17 -O3 -fno-math-errno -fno-trapping-math -fPIC -fopenmp -fvisibility=hidden -mprefer-vector-width=512 -Wall -Wextra)
 levels=(avx2 avx512 avx512bf16 amx)
 declare -A features

@@ -1,10 +1,5 @@
 // A frozen Llama with one LoRA adapter per group (Hu et al., 2021, arXiv:2106.09685): no gradient of the matrices is computed.
-#include "llama.h"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
-
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
+#ifdef __AVX512BF16__
 
 #include "llama_sequence.h"
 
@@ -21,49 +16,58 @@ struct PackedUpdate {
   PackedMatrix a, b;
 };
 
-void llama_adapters(const PackedLlama& model, const LossStep& step, std::vector<StackedAdapter>& adapters) {
+// One of the first dimension's views.
+static View select(const View& view, int64_t i) {
+  View part{data<bf16>(view) + i * view.stride(0), view.type, view.dims - 1, {}, {}};
+  std::copy(view.sizes + 1, view.sizes + view.dims, part.sizes);
+  std::copy(view.strides + 1, view.strides + view.dims, part.strides);
+  return part;
+}
+
+void llama_adapters(const PackedLlama& model, const LossStep& step, const StackedAdapter* adapters, int64_t count) {
   int64_t groups = step.groups, layers = static_cast<int64_t>(model.layers.size()), shares = shares_of(step), longest = 0, rank = 32;
   auto tasks = runs_of(step, shares, kTokens, &longest);
-  std::vector<PackedUpdate> packed(groups * adapters.size());
-  std::vector<at::Tensor> sums;  // of each adapter: [groups * shares, rank, in + out]
-  for (auto& adapter : adapters) {
+  std::vector<PackedUpdate> packed(groups * count);
+  std::vector<std::vector<float>> sums;  // of each adapter: [groups * shares, rank, in + out]
+  for (int64_t i = 0; i < count; i++) {
+    const StackedAdapter& adapter = adapters[i];
     rank = std::max(rank, padded(adapter.a.size(1)));
     const PackedMatrix& w = model.layers[adapter.layer].products[adapter.product];
-    sums.push_back(at::zeros({groups * shares, padded(adapter.a.size(1)), w.in + w.out}, step.x.options()));
+    sums.emplace_back(groups * shares * padded(adapter.a.size(1)) * (w.in + w.out));
   }
-  step.losses.zero_();
+  std::fill_n(data<float>(step.losses), step.losses.numel(), 0.0f);
   // Packed by two cores, each into memory of its own.
   static thread_local Workspace memory[2];
   size_t bytes = 0;
-  for (const auto& adapter : adapters) bytes += PackedMatrix::bytes(adapter.a.select(0, 0)) + PackedMatrix::bytes(adapter.b.select(0, 0));
+  for (int64_t i = 0; i < count; i++) bytes += PackedMatrix::bytes(select(adapters[i].a, 0)) + PackedMatrix::bytes(select(adapters[i].b, 0));
   for (int half = 0; half < 2; half++) memory[half].reserve(bytes * static_cast<size_t>(groups * (half + 1) / 2 - groups * half / 2));
   Workspace* halves = memory;
-  at::parallel_for(0, 2, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, 2, 1, [&](int64_t begin, int64_t end) {
     for (int64_t half = begin; half < end; half++) {
       for (int64_t g = groups * half / 2; g < groups * (half + 1) / 2; g++) {
-        for (size_t i = 0; i < adapters.size(); i++) {
-          packed[g * adapters.size() + i].a.pack(adapters[i].a.select(0, g), halves[half]);
-          packed[g * adapters.size() + i].b.pack(adapters[i].b.select(0, g), halves[half]);
+        for (int64_t i = 0; i < count; i++) {
+          packed[g * count + i].a.pack(select(adapters[i].a, g), halves[half]);
+          packed[g * count + i].b.pack(select(adapters[i].b, g), halves[half]);
         }
       }
     }
   });
-  at::parallel_for(0, groups * shares, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, groups * shares, 1, [&](int64_t begin, int64_t end) {
     Tiles tiles;
     static thread_local Workspace space;
     for (int64_t task = begin; task < end; task++) {
       if (tasks[task].empty()) continue;
       std::vector<LowRank> updates(layers * kProducts);
-      for (size_t i = 0; i < adapters.size(); i++) {
+      for (int64_t i = 0; i < count; i++) {
         const StackedAdapter& adapter = adapters[i];
-        const PackedUpdate& own = packed[task / shares * adapters.size() + i];
+        const PackedUpdate& own = packed[task / shares * count + i];
         const PackedMatrix& w = model.layers[adapter.layer].products[adapter.product];
         LowRank& l = updates[adapter.layer * kProducts + adapter.product];
         l.rank = adapter.a.size(1);
         l.padded_rank = own.a.out;
         l.a = &own.a;
         l.b = &own.b;
-        l.da = data<float>(sums[i]) + task * l.padded_rank * (w.in + w.out);
+        l.da = sums[i].data() + task * l.padded_rank * (w.in + w.out);
         l.db = l.da + l.padded_rank * w.in;
       }
       SequenceStep sequence(model, step, updates.data(), nullptr, space, longest, rank);
@@ -71,15 +75,13 @@ void llama_adapters(const PackedLlama& model, const LossStep& step, std::vector<
     }
   });
   if (!step.backward) return;
-  for (size_t i = 0; i < adapters.size(); i++) {
-    StackedAdapter& adapter = adapters[i];
+  for (int64_t i = 0; i < count; i++) {
+    const StackedAdapter& adapter = adapters[i];
     const PackedMatrix& w = model.layers[adapter.layer].products[adapter.product];
     int64_t r = adapter.a.size(1), ranks = padded(r), in = adapter.a.size(2), out = adapter.b.size(1), size = ranks * (w.in + w.out);
-    adapter.da = at::empty(adapter.a.sizes(), adapter.a.options());
-    adapter.db = at::empty(adapter.b.sizes(), adapter.b.options());
-    at::parallel_for(0, groups, 1, [&](int64_t begin, int64_t end) {
+    parallel_for(0, groups, 1, [&](int64_t begin, int64_t end) {
       for (int64_t g = begin; g < end; g++) {
-        float* sum = data<float>(sums[i]) + g * shares * size;
+        float* sum = sums[i].data() + g * shares * size;
         for (int64_t k = 0; shares == 2 && k < size; k++) sum[k] += sum[size + k];
         bf16 *da = data<bf16>(adapter.da) + g * r * in, *db = data<bf16>(adapter.db) + g * out * r;
         for (int64_t k = 0; k < r; k++) {
@@ -91,14 +93,6 @@ void llama_adapters(const PackedLlama& model, const LossStep& step, std::vector<
     });
   }
 }
-
-}  // namespace pb
-
-#else
-
-namespace pb {
-
-void llama_adapters(const PackedLlama&, const LossStep&, std::vector<StackedAdapter>&) {}
 
 }  // namespace pb
 

@@ -131,7 +131,7 @@ class SequenceStep {
     return low;
   }
 
-  PB_BF16 void forward() {
+  void forward() {
     const float *cosine = data<float>(s.cosine) + start_ * m.width / 2, *sine = data<float>(s.sine) + start_ * m.width / 2;
     float* first = kept_[0].x;
     std::memcpy(first, data<float>(s.x) + start_ * d, n * d * sizeof(float));
@@ -139,7 +139,7 @@ class SequenceStep {
     for (size_t i = 0; i < m.layers.size(); i++) {
       const PackedLayer& layer = m.layers[i];
       Kept& k = kept_[i];
-      norm_rows(k.x, data<float>(layer.attention_norm), n, t, d, m.epsilon, k.normed, k.inverses);
+      norm_rows(k.x, layer.attention_norm.data(), n, t, d, m.epsilon, k.normed, k.inverses);
       const bf16* low = lower(i, kQueryKeyValue, k.normed);
       project(k.normed, t, layer.products[kQueryKeyValue], update(i, kQueryKeyValue), low, 1, k.projected);
       rotate_rows(k.projected, n, wide_, m.heads + m.groups, m.width / 2, cosine, sine, 1);
@@ -152,7 +152,7 @@ class SequenceStep {
       low = lower(i, kOutput, k.attended);
       project_onto(k.attended, t, layer.products[kOutput], update(i, kOutput), low, k.x, k.middle);
 
-      norm_rows(k.middle, data<float>(layer.mlp_norm), n, t, d, m.epsilon, k.middle_normed, k.middle_inverses);
+      norm_rows(k.middle, layer.mlp_norm.data(), n, t, d, m.epsilon, k.middle_normed, k.middle_inverses);
       low = lower(i, kGateUp, k.middle_normed);
       project(k.middle_normed, t, layer.products[kGateUp], update(i, kGateUp), low, 1, k.both);
       swiglu_all(k.both, n, t, both_, m.hidden, k.gated, f);
@@ -163,8 +163,8 @@ class SequenceStep {
   }
 
   // Losses; then dx of the last layer's output, but false where none is wanted or no token has a target.
-  PB_BF16 bool head() {
-    norm_rows(x_, data<float>(m.final_norm), n, t, d, m.epsilon, normed_, inverses_);
+  bool head() {
+    norm_rows(x_, m.final_norm.data(), n, t, d, m.epsilon, normed_, inverses_);
     const int64_t* targets = data<int64_t>(s.targets) + start_;
     const float* coefficients = data<float>(s.coefficients) + start_;
     float* losses = data<float>(s.losses) + start_;
@@ -202,11 +202,11 @@ class SequenceStep {
       add_outer(scores_, w.out, w.out, pairs_, d, t, flipped_, sums_->head);
     }
     std::fill(dx_, dx_ + t * d, 0.0f);
-    norm_rows_back(x_, data<float>(m.final_norm), gradient_, inverses_, n, d, dx_, sums_ ? sums_->final_norm : nullptr);
+    norm_rows_back(x_, m.final_norm.data(), gradient_, inverses_, n, d, dx_, sums_ ? sums_->final_norm : nullptr);
     return true;
   }
 
-  PB_BF16 void backward() {
+  void backward() {
     const float *cosine = data<float>(s.cosine) + start_ * m.width / 2, *sine = data<float>(s.sine) + start_ * m.width / 2;
     for (size_t i = m.layers.size(); i-- > 0;) {
       const PackedLayer& layer = m.layers[i];
@@ -215,7 +215,7 @@ class SequenceStep {
       through(i, kDown, gradient_, k.gated, other_);
       swiglu_all_back(k.both, other_, n, t, both_, m.hidden, f, gradient_);
       through(i, kGateUp, gradient_, k.middle_normed, other_);
-      norm_rows_back(k.middle, data<float>(layer.mlp_norm), other_, k.middle_inverses, n, d, dx_, sums_ ? sums_->layers[i].mlp_norm : nullptr);
+      norm_rows_back(k.middle, layer.mlp_norm.data(), other_, k.middle_inverses, n, d, dx_, sums_ ? sums_->layers[i].mlp_norm : nullptr);
 
       narrow_rows(dx_, t * d, gradient_);
       through(i, kOutput, gradient_, k.attended, other_);
@@ -234,13 +234,13 @@ class SequenceStep {
       // Nothing below the first layer learns, but for the embedding.
       bool goes_on = i || sums_;
       through(i, kQueryKeyValue, gradient_, k.normed, goes_on ? other_ : nullptr);
-      if (goes_on) norm_rows_back(k.x, data<float>(layer.attention_norm), other_, k.inverses, n, d, dx_, sums_ ? sums_->layers[i].attention_norm : nullptr);
+      if (goes_on) norm_rows_back(k.x, layer.attention_norm.data(), other_, k.inverses, n, d, dx_, sums_ ? sums_->layers[i].attention_norm : nullptr);
     }
     if (sums_) embed_back();
   }
 
   // Gradients of an update and of the product's matrix from those of its output, and dx of its input where wanted.
-  PB_BF16 void through(size_t layer, int product, const bf16* g, const bf16* x, bf16* dx) {
+  void through(size_t layer, int product, const bf16* g, const bf16* x, bf16* dx) {
     const LowRank* l = update(layer, product);
     const PackedMatrix& w = m.layers[layer].products[product];
     if (l || sums_) pack_pairs(x, t, w.in, w.in, pairs_);
@@ -254,7 +254,7 @@ class SequenceStep {
     if (dx) project_back(g, t, w, l, back_, 1, dx);
   }
 
-  PB_BF16 void embed_back() {
+  void embed_back() {
     for (int64_t row = 0; row < n; row++) {
       float *to = sums_->embedding + sums_->ids[start_ + row] * d, *from = dx_ + row * d;
 #pragma omp simd

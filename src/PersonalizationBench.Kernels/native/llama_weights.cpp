@@ -1,9 +1,5 @@
 // All weights of a Llama at once, as in pretraining.
-#include "llama.h"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
-
-#include <ATen/ops/empty.h>
+#ifdef __AVX512BF16__
 
 #include "llama_sequence.h"
 
@@ -53,7 +49,7 @@ static WeightSums named(const PackedLlama& m, const std::vector<float*>& at, con
   return sums;
 }
 
-std::vector<at::Tensor> llama_weights(const PackedLlama& model, const LossStep& step, const at::Tensor& ids, bool tied) {
+void llama_weights(const PackedLlama& model, const LossStep& step, const View& ids, bool tied, const View* gradients) {
   int64_t longest = 0;
   auto tasks = runs_of(step, kWeightShares, kWeightTokens, &longest);
   auto sums = sums_of(model, tied);
@@ -65,8 +61,8 @@ std::vector<at::Tensor> llama_weights(const PackedLlama& model, const LossStep& 
     kept[share].reserve(bytes);
     for (const auto& sum : sums) places[share].push_back(kept[share].take<float>(sum.size));
   }
-  step.losses.zero_();
-  at::parallel_for(0, kWeightShares, 1, [&](int64_t begin, int64_t end) {
+  std::fill_n(data<float>(step.losses), step.losses.numel(), 0.0f);
+  parallel_for(0, kWeightShares, 1, [&](int64_t begin, int64_t end) {
     Tiles tiles;
     static thread_local Workspace space;
     for (int64_t share = begin; share < end; share++) {
@@ -77,29 +73,18 @@ std::vector<at::Tensor> llama_weights(const PackedLlama& model, const LossStep& 
       for (const auto& run : tasks[share]) sequence.run(run);
     }
   });
-  std::vector<at::Tensor> gradients;
   for (size_t i = 0; i < sums.size(); i++) {
     const WeightSum& sum = sums[i];
-    gradients.push_back(at::empty(sum.rows == 1 ? std::vector<int64_t>{sum.columns} : std::vector<int64_t>{sum.rows, sum.columns}, step.x.options()));
-    float* to = data<float>(gradients.back());
+    float* to = data<float>(gradients[i]);
     const float *first = places[0][i], *second = places[1][i];
-    at::parallel_for(0, sum.rows, grain(sum.columns), [&](int64_t begin, int64_t end) {
+    parallel_for(0, sum.rows, grain(sum.columns), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; row++) {
         const float *a = first + row * sum.step, *b = second + row * sum.step;
         for (int64_t j = 0; j < sum.columns; j++) to[row * sum.columns + j] = a[j] + b[j];
       }
     });
   }
-  return gradients;
 }
-
-}  // namespace pb
-
-#else
-
-namespace pb {
-
-std::vector<at::Tensor> llama_weights(const PackedLlama&, const LossStep&, const at::Tensor&, bool) { return {}; }
 
 }  // namespace pb
 

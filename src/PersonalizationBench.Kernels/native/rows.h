@@ -90,4 +90,12 @@ PB_INLINE float row_loss(const T* logits, U* gradient, int64_t n, int64_t target
   return loss;
 }
 
+// Sum over the rows of weight * loss, f64 inside so that it does not depend on the threads' order.
+static inline float weighted_sum(const View& losses, const View& weights) {
+  double total = 0;
+  const float *loss = data<float>(losses), *weight = data<float>(weights);
+  for (int64_t r = 0; r < losses.numel(); r++) total += static_cast<double>(loss[r]) * (weight ? weight[r] : 1.0f);
+  return static_cast<float>(total);
+}
+
 }  // namespace pb
