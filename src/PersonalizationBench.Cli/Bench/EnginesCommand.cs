@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Core;
 using PersonalizationBench.Reporting.Benchmarks;
+using PersonalizationBench.Reporting.Charts;
 using TorchSharp;
 
 namespace PersonalizationBench.Cli.Bench;
@@ -59,7 +60,7 @@ internal static class EnginesCommand
         var settings = new JsonObject { ["rounds"] = options.Rounds, ["seconds"] = options.Seconds, ["studies"] = options.StudyRounds, ["old"] = OldCommit };
         BenchFolder.Write(folder, Csv, records, "pbench bench engines", settings, started, bench.Libtorch());
         AtomicFile.WriteText(Path.Combine(folder, "README.md"), EnginesPage.Of(records, OldCommit));
-        AtomicFile.WriteText(Path.Combine(folder, "figures", "engines.svg"), EnginesPage.Draw(records));
+        BenchFigures.Write(folder, PictureFormat.Svg);
         foreach (var verdict in EnginesPage.Verdicts(records)) bench.Output.WriteLine(verdict);
         bench.Output.WriteLine($"written: {ShownPath.Of(folder)}");
         return EnginesPage.Agrees(records) && (isQuick || EnginesPage.MeetsGoals(records)) ? 0 : 1;

@@ -27,6 +27,7 @@ public static class BenchFigures
             var header = File.ReadLines(csv).FirstOrDefault() + "\n";
             if (header == RecordCsv.Header<DecodeRecord>()) yield return ("decode", DecodePage.Draw(RecordCsv.ReadFile<DecodeRecord>(csv)));
             if (header == RecordCsv.Header<ServingRecord>()) yield return ("ratios", ServingPage.Draw(RecordCsv.ReadFile<ServingRecord>(csv)));
+            if (header == RecordCsv.Header<EngineRecord>()) yield return ("engines", EnginesPage.Draw(RecordCsv.ReadFile<EngineRecord>(csv)));
             if (header == RecordCsv.Header<PeerRecord>()) yield return ("ratios", PeersFigure.Draw(RecordCsv.ReadFile<PeerRecord>(csv)));
             var several =
                 header == RecordCsv.Header<LoadRecord>() ? LoadPage.Figures(RecordCsv.ReadFile<LoadRecord>(csv))

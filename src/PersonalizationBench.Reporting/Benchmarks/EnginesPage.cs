@@ -88,7 +88,7 @@ public static class EnginesPage
             : $"losses of the second step DISAGREE: {string.Join("; ", apart.Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Level} {a.Workload} of {a.Model} in {a.Precision}: {a.Engine} {a.Loss:G7}")))}";
     }
 
-    public static string Draw(IReadOnlyList<EngineRecord> records)
+    public static Picture Draw(IReadOnlyList<EngineRecord> records)
     {
         var kernels = records.Where(r => r.Engine == EngineRecord.Kernels).ToList();
         var levels = kernels.Select(r => r.Level).Distinct().ToList();
