@@ -23,7 +23,7 @@ public static partial class TorchExtras
             return;
         for (int i = 0; i < count; i++) CheckParameter(masters[i], copies?[i], gradients[i], means[i], variances[i]);
         using IDisposable _ = no_grad();
-        if (Chosen(Operation.AdamW, masters[0]) is { } kernels)
+        if (Chosen(Operation.AdamW, masters[0], masters.Sum(master => master.numel())) is { } kernels)
         {
             AdamW(kernels, masters, copies, gradients, means, variances, step);
             return;
@@ -53,7 +53,7 @@ public static partial class TorchExtras
         using IDisposable _ = no_grad();
         using DisposeScope scope = NewDisposeScope();
         Tensor[] counted = [.. tensors.OfType<Tensor>()];
-        if (counted.Length > 0 && counted.All(tensor => Chosen(Operation.Norm, tensor) is not null) && Chosen(Operation.Norm, counted[0]) is { } kernels)
+        if (counted.Length > 0 && counted.All(IsForKernels) && Chosen(Operation.Norm, counted[0], counted.Sum(tensor => tensor.numel())) is { } kernels)
             return Norm(kernels, counted);
         Tensor[] squares = [.. counted.Select(tensor => tensor.to(ScalarType.Float32).square().sum())];
         return squares.Length == 0 ? 0 : Math.Sqrt(stack(squares).sum().to(ScalarType.Float64).item<double>());

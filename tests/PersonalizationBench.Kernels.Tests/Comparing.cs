@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -6,6 +7,10 @@ namespace PersonalizationBench.Kernels.Tests;
 /// <summary>Fused against composed. Only for tests that run alone: which of them is taken is a setting of the process.</summary>
 internal static class Comparing
 {
+    /// <summary>The kernels are what is tested here, where operators are faster too.</summary>
+    [ModuleInitializer]
+    internal static void TakeKernels() => KernelChoice.Always = true;
+
     public static Tensor Random(ulong seed, params long[] shape)
     {
         using var generator = new Generator(seed);

@@ -50,7 +50,7 @@ internal static class EnginesCommand
         var (isQuick, options) = (parse.GetValue(s_quick), Options(parse, bench));
         BuildOld(bench);
         var records = new List<EngineRecord>();
-        foreach (var record in new EnginesBenchmark(EngineSide.All(bench.Root, ThisProgram(), ["bench", Driver], options.Threads), options).Run(cancellation))
+        foreach (var record in new EnginesBenchmark(EngineSide.All(bench.Root, ThisProgram.Command, ["bench", Driver], options.Threads), options).Run(cancellation))
         {
             records.Add(record);
             bench.Output.WriteLine(EnginesPage.Line(record));
@@ -90,13 +90,6 @@ internal static class EnginesCommand
         using var process = Process.Start(new ProcessStartInfo("bash", [script]))!;
         process.WaitForExit();
         if (process.ExitCode != 0) throw new PbenchException($"{script}: the old engine could not be built");
-    }
-
-    /// <summary>As it was started: by dotnet, or by itself where it was published.</summary>
-    private static IReadOnlyList<string> ThisProgram()
-    {
-        var host = Environment.ProcessPath!;
-        return Path.GetFileNameWithoutExtension(host) == "dotnet" ? [host, typeof(EnginesCommand).Assembly.Location] : [host];
     }
 
     private static int AtLeast(int value, int least, string name) => value >= least ? value : throw new PbenchException($"{name}: expected at least {least}, not {value}");
