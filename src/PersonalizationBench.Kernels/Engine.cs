@@ -59,6 +59,7 @@ public static partial class Engine
         _ = mallopt(TopPad, 64 << 20);
         torch.set_num_threads(PreparedThreads());
         FlushDenormals();
+        MemoryWatch.Start();
     }
 
     /// <summary>

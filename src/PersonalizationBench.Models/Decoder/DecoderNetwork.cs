@@ -82,18 +82,24 @@ internal static class DecoderNetwork
     /// <param name="mix">What stands between a block's first two products: from layer, block and [N, in] to [..., out] with N rows.</param>
     private static Tensor Run(DecoderConfig config, DecoderParameters parameters, Tensor x, AdapterRows? adapters, Func<int, DecoderBlock, Tensor, Tensor> mix)
     {
+        // The caller's is not ours to dispose of: even of the right type, what is made here is another handle.
         x = x.to(parameters.Embedding.dtype);
         for (var layer = 0; layer < config.Layers; layer++)
         {
+            // What a layer makes goes with it, but for what it hands on; what a backward pass needs its graph holds.
+            using var scope = NewDisposeScope();
             var block = parameters.Blocks[layer];
-            var input = x;
+            using var input = x;
             var mixed = mix(layer, block, Project(DecoderOps.Norm(config, x, block.MixerNorm), block.Input, layer, Input));
             x = x.add(Project(mixed.reshape(x.size(0), -1), block.Output, layer, Output));
-            if (block.Mlp is not { } mlp) continue;
-            var normed = DecoderOps.Norm(config, config.ParallelResidual ? input : x, mlp.Norm);
-            x = x.add(Project(Activated(config.Mlp, Project(normed, mlp.GateUp, layer, GateUp)), mlp.Down, layer, Down));
+            if (block.Mlp is { } mlp)
+            {
+                var normed = DecoderOps.Norm(config, config.ParallelResidual ? input : x, mlp.Norm);
+                x = x.add(Project(Activated(config.Mlp, Project(normed, mlp.GateUp, layer, GateUp)), mlp.Down, layer, Down));
+            }
+            scope.MoveToOuter(x);
         }
-        return DecoderOps.Norm(config, x, parameters.FinalNorm);
+        using (x) return DecoderOps.Norm(config, x, parameters.FinalNorm);
 
         Tensor Project(Tensor input, Affine by, int layer, int product)
         {
