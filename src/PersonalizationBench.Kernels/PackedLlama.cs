@@ -72,7 +72,7 @@ public sealed class PackedLlama : IDisposable
         ObjectDisposedException.ThrowIf(_handle == 0, this);
         using DisposeScope scope = NewDisposeScope();
         bool learns = adapters.Count > 0 && is_grad_enabled();
-        Tensor losses = empty([embedded.size(0)], ScalarType.Float32), total = empty([], ScalarType.Float32);
+        Tensor losses = empty([embedded.size(0)], ScalarType.Float32, embedded.device), total = empty([], ScalarType.Float32, embedded.device);
         Tensor[] inputs = Inputs(embedded, spans, cos, sin, targets, coefficients);
         Tensor[] leaves = [.. adapters.SelectMany(a => new[] { a.A, a.B })], flat = [.. leaves.Select(leaf => TorchExtras.Contiguous(leaf))];
         Tensor[] gradients = learns ? [.. flat.Select(leaf => empty_like(leaf))] : [];
@@ -110,8 +110,8 @@ public sealed class PackedLlama : IDisposable
         using IDisposable off = no_grad();
         using DisposeScope scope = NewDisposeScope();
         Tensor[] inputs = Inputs(embedding.index_select(0, ids), spans, cos, sin, targets, coefficients);
-        Tensor losses = empty([ids.numel()], ScalarType.Float32), total = empty([], ScalarType.Float32), rows = TorchExtras.Contiguous(ids);
-        Tensor[] gradients = [.. _shapes.Select(shape => empty(shape, ScalarType.Float32)), .. tied ? [] : new[] { empty(embedding.shape, ScalarType.Float32) }];
+        Tensor losses = empty([ids.numel()], ScalarType.Float32, ids.device), total = empty([], ScalarType.Float32, ids.device), rows = TorchExtras.Contiguous(ids);
+        Tensor[] gradients = [.. _shapes.Select(shape => empty(shape, ScalarType.Float32, ids.device)), .. tied ? [] : new[] { empty(embedding.shape, ScalarType.Float32, ids.device) }];
         TensorView[] views = [.. inputs.Select(TensorView.Of), TensorView.Of(losses), TensorView.Of(total), TensorView.Of(rows)];
         TensorView[] places = [.. gradients.Select(TensorView.Of)];
         fixed (TensorView* at = views, to = places) _kernels.Check(_kernels.Llama.Weights(_handle, at, tied ? 1 : 0, to), nameof(WeightLoss));

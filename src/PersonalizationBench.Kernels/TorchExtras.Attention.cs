@@ -48,7 +48,7 @@ public static partial class TorchExtras
         Tensor q = RowsWithoutGaps(query), k = RowsWithoutGaps(key), v = RowsWithoutGaps(value);
         Tensor? counts = lengths is null ? null : Contiguous(lengths);
         (long batch, long length, long heads) = (q.size(0), q.size(1), q.size(2));
-        Tensor result = empty([batch, length, heads * q.size(3)], q.dtype), normals = empty([batch, heads, length], ScalarType.Float32);
+        Tensor result = empty([batch, length, heads * q.size(3)], q.dtype, q.device), normals = empty([batch, heads, length], ScalarType.Float32, q.device);
         TensorView queries = TensorView.Of(q), keys = TensorView.Of(k), values = TensorView.Of(v), used = TensorView.Of(counts);
         TensorView to = TensorView.Of(result), sums = TensorView.Of(normals);
         kernels.Check(kernels.Attention.Forward(&queries, &keys, &values, &used, &to, &sums), nameof(CausalAttention));
@@ -59,7 +59,7 @@ public static partial class TorchExtras
         return Gradient.Attach(result, [query, key, value], saved, (saved, gradient) =>
         {
             Tensor g = Contiguous(gradient);
-            Tensor[] found = [.. saved[..3].Select(x => empty(x.shape, x.dtype))];
+            Tensor[] found = [.. saved[..3].Select(x => empty(x.shape, x.dtype, x.device))];
             Span<TensorView> views =
             [
                 TensorView.Of(saved[0]), TensorView.Of(saved[1]), TensorView.Of(saved[2]), TensorView.Of(saved.ElementAtOrDefault(5)), TensorView.Of(saved[4]),

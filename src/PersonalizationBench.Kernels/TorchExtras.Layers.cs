@@ -71,7 +71,7 @@ public static partial class TorchExtras
         long width = rows.size(-1);
         bool learns = Gradient.Wanted(x, weight);
         Tensor y = empty(rows.shape, rows.dtype, rows.device);
-        Tensor? inverses = learns ? empty([width == 0 ? 0 : rows.numel() / width], ScalarType.Float32) : null;
+        Tensor? inverses = learns ? empty([width == 0 ? 0 : rows.numel() / width], ScalarType.Float32, x.device) : null;
         TensorView from = TensorView.OfRows(rows, width), by = TensorView.Of(w), to = TensorView.OfRows(y, width), kept = TensorView.Of(inverses);
         kernels.Check(kernels.Layers.NormForward(&from, &by, &to, &kept, epsilon), nameof(RmsNorm));
         GC.KeepAlive((rows, w, y, inverses));
@@ -80,7 +80,7 @@ public static partial class TorchExtras
         return Gradient.Attach(y, [x, weight], [rows, w, inverses!], (saved, gradient) =>
         {
             Tensor g = Contiguous(gradient), dx = empty_like(saved[0]);
-            Tensor parts = zeros([NormShares(saved[2].size(0)), width], ScalarType.Float32);
+            Tensor parts = zeros([NormShares(saved[2].size(0)), width], ScalarType.Float32, g.device);
             TensorView x = TensorView.OfRows(saved[0], width), w = TensorView.Of(saved[1]), at = TensorView.OfRows(g, width);
             TensorView inverses = TensorView.Of(saved[2]), into = TensorView.OfRows(dx, width), sums = TensorView.Of(parts);
             kernels.Check(kernels.Layers.NormBackward(&x, &w, &at, &inverses, &into, &sums), nameof(RmsNorm));

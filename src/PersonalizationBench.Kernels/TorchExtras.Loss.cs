@@ -26,7 +26,7 @@ public static partial class TorchExtras
             (Tensor fused, Tensor losses) = CrossEntropy(kernels, logits, targets, weights, overwrite);
             return scope.MoveToOuter(fused, losses);
         }
-        Tensor each = nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets.where(targets >= 0, full_like(targets, -100)), reduction: nn.Reduction.None);
+        Tensor each = nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets.masked_fill(targets < 0, -100), reduction: nn.Reduction.None);
         Tensor sum = (weights is null ? each : each.mul(weights)).sum();
         return scope.MoveToOuter(sum, each.detach());
     }
@@ -42,7 +42,7 @@ public static partial class TorchExtras
     {
         Tensor x = Contiguous(logits), t = Contiguous(targets);
         Tensor? w = weights is null ? null : Contiguous(weights);
-        Tensor losses = empty([x.size(0)], ScalarType.Float32), total = empty([], ScalarType.Float32);
+        Tensor losses = empty([x.size(0)], ScalarType.Float32, x.device), total = empty([], ScalarType.Float32, x.device);
         Tensor? gradient = !Gradient.Wanted(logits) ? null : overwrite ? x.detach() : empty_like(x);
         TensorView from = TensorView.Of(x), at = TensorView.Of(t), by = TensorView.Of(w), each = TensorView.Of(losses), sum = TensorView.Of(total), to = TensorView.Of(gradient);
         kernels.Check(kernels.Loss.CrossEntropy(&from, &at, &by, &each, &sum, &to), nameof(CrossEntropy));

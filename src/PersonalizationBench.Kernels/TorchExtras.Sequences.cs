@@ -43,7 +43,7 @@ public static partial class TorchExtras
     private static Tensor SpansOf(Tensor? lengths, long batch, long length)
     {
         if (lengths?.dim() == 2) return Contiguous(lengths);
-        Tensor starts = arange(batch, ScalarType.Int64) * length;
+        Tensor starts = arange(batch, ScalarType.Int64, CPU) * length;
         return stack([starts, lengths?.clamp(0, length) ?? full_like(starts, length)], 1);
     }
 

@@ -57,7 +57,7 @@ public static partial class TorchExtras
         Tensor?[] w = [.. WeightsOf(weights).Select(t => t is null ? null : Contiguous(t))];
         (long batch, long length) = (projected.size(0), projected.size(1));
         Tensor y = empty([batch, length, shape.Inner], rows.dtype, rows.device);
-        Tensor scanned = empty([batch * length, shape.Inner], ScalarType.Float32), inverses = empty([batch * length], ScalarType.Float32);
+        Tensor scanned = empty([batch * length, shape.Inner], ScalarType.Float32, rows.device), inverses = empty([batch * length], ScalarType.Float32, rows.device);
         StateSpaceNumbers numbers = new(shape, epsilon);
         TensorView* ws = stackalloc TensorView[6];
         Views(w, ws);
