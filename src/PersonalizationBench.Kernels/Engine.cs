@@ -11,6 +11,8 @@ public static partial class Engine
     // mallopt's parameters, from glibc's malloc.h.
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3;
 
+    private const string WaitVariable = "OMP_WAIT_POLICY", Passive = "passive";
+
     private static readonly Lazy<bool> s_fastBFloat16 = new(DetectBFloat16);
 
     /// <summary>True where the CPU multiplies bfloat16 in hardware; elsewhere it is slower than f32.</summary>
@@ -28,6 +30,9 @@ public static partial class Engine
         get => torch.get_num_threads();
         set => torch.set_num_threads(value);
     }
+
+    /// <summary>What OpenMP's threads do while they wait, as the environment has it.</summary>
+    public static string WaitPolicy => Environment.GetEnvironmentVariable(WaitVariable) ?? Passive;
 
     /// <summary>Tensors alive in the process; one held by two objects counts twice.</summary>
     public static long LiveTensors => torch.Tensor.TotalCount;
@@ -52,7 +57,7 @@ public static partial class Engine
 #pragma warning restore CA2255
     {
         // .NET's own setter does not reach native code. Threads that spin after a parallel region starve others on a small machine.
-        _ = setenv("OMP_WAIT_POLICY", "passive", 0);
+        _ = setenv(WaitVariable, Passive, 0);
         // glibc hands large blocks back to the system at once; a training step would fault its activations' pages in again each time.
         _ = mallopt(MmapThreshold, 1 << 30);
         _ = mallopt(TrimThreshold, 1 << 30);

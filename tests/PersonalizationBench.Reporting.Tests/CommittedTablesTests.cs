@@ -29,6 +29,7 @@ public sealed class CommittedTablesTests
         "adapt" => Rewritten<AdaptRecord>(path),
         "crash" => Rewritten<CrashRecord>(path),
         "decode" => Rewritten<DecodeRecord>(path),
+        "decode-peer" => Rewritten<DecodePeerRecord>(path),
         "engines" => Rewritten<EngineRecord>(path),
         "exactness" or "scale-out" => Rewritten<LoadRecord>(path),
         "exams" => Rewritten<ExamRecord>(path),
