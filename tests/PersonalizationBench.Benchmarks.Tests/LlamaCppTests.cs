@@ -17,37 +17,6 @@ public sealed class LlamaCppTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_file_is_its_header_then_tensors_at_multiples_of_32()
-    {
-        var stream = new MemoryStream();
-        GgufFile.Write(stream, [("a", 7u), ("bc", new[] { "x" })], [new GgufTensor("t", GgufElement.F16, [2, 3], new byte[] { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }), new GgufTensor("u", GgufElement.F32, [1], new byte[] { 9, 9, 9, 9 })]);
-
-        const string Header =
-            "47475546 03000000 0200000000000000 0200000000000000" +
-            "0100000000000000 61 04000000 07000000" +
-            "0200000000000000 6263 09000000 08000000 0100000000000000 0100000000000000 78" +
-            "0100000000000000 74 02000000 0300000000000000 0200000000000000 01000000 0000000000000000" +
-            "0100000000000000 75 01000000 0100000000000000 00000000 2000000000000000";
-        var header = Convert.FromHexString(Header.Replace(" ", "", StringComparison.Ordinal));
-        var data = (header.Length + 31) / 32 * 32;
-        var bytes = stream.ToArray();
-        Assert.Equal(header, bytes[..header.Length]);
-        Assert.All(bytes[header.Length..data], b => Assert.Equal(0, b));
-        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], bytes[data..(data + 12)]);
-        Assert.Equal([9, 9, 9, 9], bytes[(data + 32)..(data + 36)]);
-        Assert.Equal(data + 64, bytes.Length);
-    }
-
-    [Fact]
-    public void Rows_of_queries_and_keys_alone_are_put_in_pairs()
-    {
-        float[] rows = [0, 1, 2, 3, 4, 5, 6, 7];
-        Assert.Equal([0, 2, 1, 3, 4, 6, 5, 7], LlamaGguf.InItsOrder(s_config, "q_proj", rows, columns: 1));
-        Assert.Equal([0, 1, 4, 5, 2, 3, 6, 7], LlamaGguf.InItsOrder(s_config, "k_proj", rows, columns: 2));
-        foreach (var other in new[] { "v_proj", "o_proj", "gate_proj", "embed_tokens" }) Assert.Equal(rows, LlamaGguf.InItsOrder(s_config, other, rows, columns: 1));
-    }
-
-    [Fact]
     public void A_base_is_read_back()
     {
         using var loaded = Loaded(s_config);
@@ -55,17 +24,17 @@ public sealed class LlamaCppTests : IDisposable
 
         LlamaGguf.WriteBase(path, loaded, GgufElement.BF16);
 
-        var read = new GgufReader(path);
-        Assert.Equal(("llama", 2u, 2u, 1u, 4u), (read.Metadata["general.architecture"], read.Metadata["llama.block_count"], read.Metadata["llama.attention.head_count"], read.Metadata["llama.attention.head_count_kv"], read.Metadata["llama.rope.dimension_count"]));
-        Assert.Equal(s_config.VocabularySize, ((object[])read.Metadata["tokenizer.ggml.tokens"]).Distinct().Count());
-        Assert.Equal(loaded.Weights.Names.Select(LlamaGguf.NameOf).Order(StringComparer.Ordinal), read.Names.Order(StringComparer.Ordinal));
-        Assert.Equal((GgufElement.F32, GgufElement.BF16), (read.ElementOf("blk.1.ffn_norm.weight"), read.ElementOf("blk.1.ffn_down.weight")));
-        Assert.Equal([12, 8], read.SizesOf("blk.0.ffn_down.weight"));
+        using var read = GgufFile.Open(path);
+        Assert.Equal<(object, object, object, object, object)>(("llama", 2L, 2L, 1L, 4L), (read.Metadata["general.architecture"], read.Metadata["llama.block_count"], read.Metadata["llama.attention.head_count"], read.Metadata["llama.attention.head_count_kv"], read.Metadata["llama.rope.dimension_count"]));
+        Assert.Equal(s_config.VocabularySize, ((string[])read.Metadata["tokenizer.ggml.tokens"]).Distinct().Count());
+        Assert.Equal(loaded.Weights.Names.Select(GgufLayout.NameOf).Order(StringComparer.Ordinal), read.TensorNames.Order(StringComparer.Ordinal));
+        Assert.Equal((GgufElement.F32, GgufElement.BF16), (read.Find("blk.1.ffn_norm.weight").Element, read.Find("blk.1.ffn_down.weight").Element));
+        Assert.Equal([8, 12], read.Find("blk.0.ffn_down.weight").Shape);
         foreach (var weight in loaded.Weights.Export())
         {
             var expected = TensorDTypes.ToSingles(weight.DType, weight.Bytes.Span, weight.Name);
-            if (weight.Shape.Length > 1) expected = BFloat16.ToSingles(BFloat16.FromSingles(LlamaGguf.InItsOrder(s_config, weight.Name.Split('.')[^2], expected, s_config.Dimension)));
-            Assert.Equal(expected, read.Read(LlamaGguf.NameOf(weight.Name)));
+            if (weight.Shape.Length > 1) expected = BFloat16.ToSingles(BFloat16.FromSingles(GgufLayout.Interleaved(s_config, weight.Name.Split('.')[^2], expected)));
+            Assert.Equal(expected, read.ReadSingles(GgufLayout.NameOf(weight.Name)));
         }
     }
 
@@ -78,15 +47,15 @@ public sealed class LlamaCppTests : IDisposable
 
         LlamaGguf.WriteAdapter(path, s_config, adapter, GgufElement.F32);
 
-        var read = new GgufReader(path);
-        Assert.Equal(("adapter", "lora", 4f), (read.Metadata["general.type"], read.Metadata["adapter.type"], read.Metadata["adapter.lora.alpha"]));
-        Assert.Equal(2 * s_config.Layers * s_config.Projections.Count, read.Names.Count);
+        using var read = GgufFile.Open(path);
+        Assert.Equal<(object, object, object)>(("adapter", "lora", 4.0), (read.Metadata["general.type"], read.Metadata["adapter.type"], read.Metadata["adapter.lora.alpha"]));
+        Assert.Equal(2 * s_config.Layers * s_config.Projections.Count, read.TensorNames.Count);
         var (query, value) = (adapter.Modules.Single(m => m.Module == "model.layers.1.self_attn.q_proj"), adapter.Modules.Single(m => m.Module == "model.layers.1.self_attn.v_proj"));
-        Assert.Equal([8, 2], read.SizesOf("blk.1.attn_q.weight.lora_a"));
-        Assert.Equal([2, 8], read.SizesOf("blk.1.attn_q.weight.lora_b"));
-        Assert.Equal(query.ASingles(), read.Read("blk.1.attn_q.weight.lora_a"));
-        Assert.Equal(RotaryLayout.HalfToInterleaved(query.BSingles(), heads: 2, headSize: 4, columns: 2), read.Read("blk.1.attn_q.weight.lora_b"));
-        Assert.Equal(value.BSingles(), read.Read("blk.1.attn_v.weight.lora_b"));
+        Assert.Equal([2, 8], read.Find("blk.1.attn_q.weight.lora_a").Shape);
+        Assert.Equal([8, 2], read.Find("blk.1.attn_q.weight.lora_b").Shape);
+        Assert.Equal(query.ASingles(), read.ReadSingles("blk.1.attn_q.weight.lora_a"));
+        Assert.Equal(RotaryLayout.HalfToInterleaved(query.BSingles(), heads: 2, headSize: 4, columns: 2), read.ReadSingles("blk.1.attn_q.weight.lora_b"));
+        Assert.Equal(value.BSingles(), read.ReadSingles("blk.1.attn_v.weight.lora_b"));
     }
 
     [Fact]

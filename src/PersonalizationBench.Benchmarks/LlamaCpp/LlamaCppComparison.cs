@@ -3,6 +3,7 @@ using PersonalizationBench.Core;
 using PersonalizationBench.Evaluation.Statistics;
 using PersonalizationBench.Load;
 using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Reporting.Benchmarks;
 using PersonalizationBench.Serving;
 using TorchSharp;

@@ -6,26 +6,12 @@ using PersonalizationBench.Models.Checkpoints;
 namespace PersonalizationBench.Benchmarks;
 
 /// <summary>
-/// A Llama and its adapters as llama.cpp reads them. It turns neighbouring channels of queries and keys where the weights here turn
-/// channels half a head apart, so the rows of those projections, and of their adapters' B, are put into its order.
+/// A Llama and its adapters as llama.cpp reads them, by its names and in its order of rows (<see cref="GgufLayout"/>).
 /// </summary>
 public static class LlamaGguf
 {
     private const string Architecture = "llama";
     private const int NormalToken = 1;
-
-    private static readonly Dictionary<string, string> s_modules = new(StringComparer.Ordinal)
-    {
-        ["input_layernorm"] = "attn_norm",
-        ["q_proj"] = "attn_q",
-        ["k_proj"] = "attn_k",
-        ["v_proj"] = "attn_v",
-        ["o_proj"] = "attn_output",
-        ["post_attention_layernorm"] = "ffn_norm",
-        ["gate_proj"] = "ffn_gate",
-        ["up_proj"] = "ffn_up",
-        ["down_proj"] = "ffn_down",
-    };
 
     /// <param name="exact">The base in f32.</param>
     /// <param name="element">Of the matrices; norms stay f32.</param>
@@ -36,46 +22,28 @@ public static class LlamaGguf
         var tensors = exact.Weights.Export().Select(weight =>
         {
             var values = TensorDTypes.ToSingles(weight.DType, weight.Bytes.Span, weight.Name);
-            return Tensor(NameOf(weight.Name), weight.Shape.Length == 1 ? GgufElement.F32 : element, InItsOrder(config, weight.Name.Split('.')[^2], values, config.Dimension), weight.Shape);
+            return Tensor(GgufLayout.NameOf(weight.Name), weight.Shape.Length == 1 ? GgufElement.F32 : element, GgufLayout.Interleaved(config, weight.Name.Split('.')[^2], values), weight.Shape);
         });
-        GgufFile.Write(path, Metadata(config, exact), [.. tensors]);
+        GgufWriter.Write(path, Metadata(config, exact), [.. tensors]);
     }
 
     public static void WriteAdapter(string path, DecoderConfig config, PeftAdapter adapter, GgufElement element)
     {
         var tensors = adapter.Modules.SelectMany(factors =>
         {
-            var (name, rank) = (NameOf(factors.Module + ".weight"), adapter.Config.RankOf(factors.Module));
+            var (name, rank) = (GgufLayout.NameOf(factors.Module + ".weight"), adapter.Config.RankOf(factors.Module));
             return new[]
             {
                 Tensor(name + ".lora_a", element, factors.ASingles(), rank, factors.InFeatures),
-                Tensor(name + ".lora_b", element, InItsOrder(config, factors.Module.Split('.')[^1], factors.BSingles(), rank), factors.OutFeatures, rank),
+                Tensor(name + ".lora_b", element, GgufLayout.Interleaved(config, factors.Module.Split('.')[^1], factors.BSingles()), factors.OutFeatures, rank),
             };
         });
-        GgufFile.Write(path,
+        GgufWriter.Write(path,
         [
             ("general.architecture", Architecture), ("general.type", "adapter"), ("adapter.type", "lora"),
             ("adapter.lora.alpha", (float)adapter.Config.Alpha),
         ], [.. tensors]);
     }
-
-    /// <summary>What llama.cpp calls a weight.</summary>
-    internal static string NameOf(string weight) => weight switch
-    {
-        WeightNames.Embedding => "token_embd.weight",
-        WeightNames.FinalNorm => "output_norm.weight",
-        WeightNames.Head => "output.weight",
-        _ when weight.Split('.') is ["model", "layers", var layer, .., var module, "weight"] && s_modules.TryGetValue(module, out var name) => $"blk.{layer}.{name}.weight",
-        _ => throw new PbenchException($"'{weight}' is not a weight of a plain Llama"),
-    };
-
-    /// <summary>Rows of a projection, or of its B, as llama.cpp wants them.</summary>
-    internal static float[] InItsOrder(DecoderConfig config, string module, float[] values, int columns) => module switch
-    {
-        "q_proj" => RotaryLayout.HalfToInterleaved(values, config.Heads, config.HeadDimension, columns),
-        "k_proj" => RotaryLayout.HalfToInterleaved(values, config.KeyValueHeads, config.HeadDimension, columns),
-        _ => values,
-    };
 
     private static (string, object)[] Metadata(DecoderConfig config, LoadedBase model)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using PersonalizationBench.Core;
 using PersonalizationBench.Load;
+using PersonalizationBench.Models.Checkpoints;
 
 namespace PersonalizationBench.Benchmarks;
 

@@ -7,7 +7,7 @@ namespace PersonalizationBench.Models;
 
 /// <summary>
 /// Bases by name: the folders of <c>datasets/bases</c>, <c>stories260K</c> and <c>babyllama</c> (llama2.c files of the data folder),
-/// or a path to a folder in Hugging Face's layout or to a llama2.c <c>.bin</c> with its <c>tokenizer.bin</c> beside it.
+/// or a path to a folder in Hugging Face's layout, to a <c>.gguf</c> file, or to a llama2.c <c>.bin</c> with its <c>tokenizer.bin</c> beside it.
 /// </summary>
 public sealed class BaseCatalog : IBaseCatalog
 {
@@ -38,11 +38,11 @@ public sealed class BaseCatalog : IBaseCatalog
     public LoadedBase Load(string name, Precision precision, string device)
     {
         var files = Find(name);
-        var tokenizer = TokenizerFile.Load(files.Tokenizer);
-        var info = Describe(name);
+        var tokenizer = files.ReadTokenizer();
+        var info = files.Described(BaseFolder.InfoOf(name, BaseFolder.DigestOf(files.All), files.Config()));
         if (files.Config().VocabularySize < tokenizer.VocabularySize)
             throw new PbenchException($"{files.Tokenizer}: {tokenizer.VocabularySize} tokens do not fit the base's vocabulary of {files.Config().VocabularySize}");
-        return new LoadedBase(info, files.Weights(precision, device), tokenizer) { ChatTemplate = () => ChatTemplate.LoadBeside(files.Tokenizer) };
+        return new LoadedBase(info, files.Weights(precision, device), tokenizer) { ChatTemplate = files.ReadChatTemplate };
     }
 
     IBaseModel IBaseCatalog.Load(string name, Precision precision, string device) => Load(name, precision, device);
@@ -70,8 +70,9 @@ public sealed class BaseCatalog : IBaseCatalog
             var tokenizer = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(name))!, "tokenizer.bin");
             return File.Exists(tokenizer) ? OfLlama2c(name, tokenizer) : throw new PbenchException($"{name}: expected its tokenizer beside it, as {tokenizer}");
         }
+        if (File.Exists(name) && Path.GetExtension(name) == GgufBase.Extension) return OfGguf(name);
         var nearest = NearestWord.Find(name, Names);
-        throw new PbenchException($"base '{name}' is unknown{(nearest is null ? "" : $"; did you mean '{nearest}'?")} Expected one of {string.Join(", ", Names)}, or a path to a folder with config.json or to a llama2.c .bin");
+        throw new PbenchException($"base '{name}' is unknown{(nearest is null ? "" : $"; did you mean '{nearest}'?")} Expected one of {string.Join(", ", Names)}, or a path to a folder with config.json, to a .gguf file or to a llama2.c .bin");
     }
 
     private static PbenchException Missing(string name, string why) =>
@@ -88,6 +89,12 @@ public sealed class BaseCatalog : IBaseCatalog
         { Described = info => BaseFolder.Described(info, folder) };
     }
 
+    private static BaseFiles OfGguf(string path)
+    {
+        var file = new GgufBase(path);
+        return new BaseFiles([path], path, file.ReadConfig, file.ReadWeights) { ReadTokenizer = file.ReadTokenizer, ReadChatTemplate = file.ReadChatTemplate, Described = file.Described };
+    }
+
     private static BaseFiles OfLlama2c(string weights, string tokenizer) => new(
         [weights, tokenizer],
         tokenizer,
@@ -102,8 +109,13 @@ public sealed class BaseCatalog : IBaseCatalog
         new(c.VocabularySize, c.Dim, c.Layers, c.Heads, c.KvHeads, c.HiddenDim, c.ContextLength, Llama2cConfig.RotaryBase, Llama2cConfig.NormEpsilon, c.TiedHead);
 
     /// <param name="All">Every file that decides what the base answers.</param>
+    /// <param name="Tokenizer">The file that has it.</param>
     private sealed record BaseFiles(IReadOnlyList<string> All, string Tokenizer, Func<DecoderConfig> Config, Func<Precision, string, DecoderWeights> Weights)
     {
+        public Func<ITokenizer> ReadTokenizer { get; init; } = () => TokenizerFile.Load(Tokenizer);
+
+        public Func<ChatTemplate?> ReadChatTemplate { get; init; } = () => ChatTemplate.LoadBeside(Tokenizer);
+
         /// <summary>Adds what further files say.</summary>
         public Func<BaseInfo, BaseInfo> Described { get; init; } = info => info;
     }

@@ -2,42 +2,23 @@ using System.Buffers.Binary;
 using System.Text;
 using PersonalizationBench.Core;
 
-namespace PersonalizationBench.Benchmarks;
+namespace PersonalizationBench.Models.Checkpoints;
 
-/// <summary>ggml's numbers for the types of elements that are written here.</summary>
-public enum GgufElement
-{
-    F32 = 0,
-    F16 = 1,
-    BF16 = 30,
-}
-
+/// <summary>A tensor to be written.</summary>
 /// <param name="Shape">Row-major, as everywhere here; the file has it the other way round.</param>
-/// <param name="Bytes">Little-endian.</param>
+/// <param name="Bytes">As they are to be stored, little-endian.</param>
 public sealed record GgufTensor(string Name, GgufElement Element, IReadOnlyList<long> Shape, ReadOnlyMemory<byte> Bytes);
 
-/// <summary>
-/// Writes llama.cpp's file of weights, version 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md): numbers of tensors and of
-/// keys, the keys with their values, the tensors' names, shapes and places, then their bytes, each from a multiple of 32 on.
-/// </summary>
-public static class GgufFile
+/// <summary>Writes what <see cref="GgufFile"/> reads, version 3: each tensor's bytes from a multiple of 32 on.</summary>
+public static class GgufWriter
 {
     private const uint Version = 3;
     private const int Alignment = 32;
 
-    /// <summary>How the format numbers the types of values.</summary>
-    private enum Kind : uint
-    {
-        UInt32 = 4,
-        Int32 = 5,
-        Float32 = 6,
-        String = 8,
-        Array = 9,
-    }
-
-    /// <param name="metadata">Values: uint, float, string, or an array of int, float or string.</param>
+    /// <param name="metadata">Values: bool, uint, float, string, or an array of int, float or string.</param>
     public static void Write(string path, IReadOnlyList<(string Key, object Value)> metadata, IReadOnlyList<GgufTensor> tensors) => AtomicFile.Write(path, stream => Write(stream, metadata, tensors));
 
+    /// <inheritdoc cref="Write(string, IReadOnlyList{ValueTuple{string, object}}, IReadOnlyList{GgufTensor})"/>
     public static void Write(Stream stream, IReadOnlyList<(string Key, object Value)> metadata, IReadOnlyList<GgufTensor> tensors)
     {
         var header = new MemoryStream();
@@ -73,19 +54,20 @@ public static class GgufFile
     {
         switch (value)
         {
-            case uint number: UInt32(stream, (uint)Kind.UInt32); UInt32(stream, number); break;
-            case float number: UInt32(stream, (uint)Kind.Float32); UInt32(stream, BitConverter.SingleToUInt32Bits(number)); break;
-            case string text: UInt32(stream, (uint)Kind.String); Text(stream, text); break;
-            case string[] texts: Array(stream, Kind.String, texts, t => Text(stream, t)); break;
-            case float[] numbers: Array(stream, Kind.Float32, numbers, n => UInt32(stream, BitConverter.SingleToUInt32Bits(n))); break;
-            case int[] numbers: Array(stream, Kind.Int32, numbers, n => UInt32(stream, unchecked((uint)n))); break;
+            case bool flag: UInt32(stream, (uint)GgufKind.Bool); stream.WriteByte(flag ? (byte)1 : (byte)0); break;
+            case uint number: UInt32(stream, (uint)GgufKind.UInt32); UInt32(stream, number); break;
+            case float number: UInt32(stream, (uint)GgufKind.Float32); UInt32(stream, BitConverter.SingleToUInt32Bits(number)); break;
+            case string text: UInt32(stream, (uint)GgufKind.String); Text(stream, text); break;
+            case string[] texts: Array(stream, GgufKind.String, texts, t => Text(stream, t)); break;
+            case float[] numbers: Array(stream, GgufKind.Float32, numbers, n => UInt32(stream, BitConverter.SingleToUInt32Bits(n))); break;
+            case int[] numbers: Array(stream, GgufKind.Int32, numbers, n => UInt32(stream, unchecked((uint)n))); break;
             default: throw new ArgumentException($"no kind of value for a {value.GetType().Name}", nameof(value));
         }
     }
 
-    private static void Array<T>(Stream stream, Kind kind, T[] values, Action<T> write)
+    private static void Array<T>(Stream stream, GgufKind kind, T[] values, Action<T> write)
     {
-        UInt32(stream, (uint)Kind.Array);
+        UInt32(stream, (uint)GgufKind.Array);
         UInt32(stream, (uint)kind);
         UInt64(stream, values.Length);
         foreach (var value in values) write(value);
