@@ -69,11 +69,20 @@ internal sealed class StateSpaceMixer(StateSpaceShape shape, StateSpaceWeights w
     /// <summary>Logarithms of what remains of a state after a step, [B, T, H].</summary>
     private Tensor Decays(Tensor steps) => steps.mul(weights.LogDecay.exp().neg());
 
+    /// <summary>Each group's channels by themselves, as the authors' code and transformers 5 do.</summary>
+    private Tensor Normed(Tensor x)
+    {
+        if (shape.Groups == 1) return TorchExtras.RmsNorm(x, weights.Norm, epsilon);
+        var grouped = x.reshape([.. x.shape[..^1], shape.Groups, shape.Inner / shape.Groups]);
+        var inverse = grouped.square().mean([-1], keepdim: true).add(epsilon).rsqrt();
+        return grouped.mul(inverse).reshape(x.shape).mul(weights.Norm);
+    }
+
     /// <summary>Skip, gate and norm.</summary>
     private Tensor Finish(Tensor y, Tensor x, Tensor gate)
     {
         var added = y.add(x.mul(weights.Skip.reshape(-1, 1))).reshape(y.size(0), y.size(1), shape.Inner);
-        return TorchExtras.RmsNorm(added.mul(gate.to(_type).silu()), weights.Norm, epsilon).to(gate.dtype);
+        return Normed(added.mul(gate.to(_type).silu())).to(gate.dtype);
     }
 
     /// <summary>

@@ -87,12 +87,31 @@ public static partial class TorchExtras
         return nn.functional.scaled_dot_product_attention(query.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_casual: true);
     }
 
+    /// <summary>Bytes of scores that are written out at a time where no gradient wants them all.</summary>
+    private const long ScoreBytes = 64L << 20;
+
     // The same by two products.
     internal static Tensor Products(Tensor query, Tensor key, Tensor value)
     {
         (long length, double scale) = (query.size(1), 1 / Math.Sqrt(query.size(3)));
         Tensor q = query.transpose(1, 2), k = Repeated(key, query.size(2)).transpose(1, 2), v = Repeated(value, query.size(2)).transpose(1, 2);
-        Tensor mask = full([length, length], float.NegativeInfinity, query.dtype, query.device).triu_(1);
+        long part = is_grad_enabled() ? length : Math.Max(1, ScoreBytes / (query.ElementSize * q.size(0) * q.size(1) * Math.Max(1, length)));
+        if (part >= length) return Attended(q, k, v, scale);
+        List<Tensor> parts = [];
+        for (long start = 0; start < length; start += part)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            long count = Math.Min(part, length - start);
+            parts.Add(scope.MoveToOuter(Attended(q.narrow(2, start, count), k.narrow(2, 0, start + count), v.narrow(2, 0, start + count), scale)));
+        }
+        return cat(parts, 2);
+    }
+
+    // The last queries of so many keys.
+    private static Tensor Attended(Tensor q, Tensor k, Tensor v, double scale)
+    {
+        (long queries, long keys) = (q.size(2), k.size(2));
+        Tensor mask = full([queries, keys], float.NegativeInfinity, q.dtype, q.device).triu_(keys - queries + 1);
         // Added in place: the product's backward pass does not need what it made. Softmax sums in f32 in either type.
         return q.mul(scale).matmul(k.transpose(-2, -1)).add_(mask).softmax(-1).matmul(v);
     }

@@ -26,7 +26,7 @@ public static partial class TorchExtras
         CheckSequences(nameof(StateSpace), lengths, projected.size(0), projected.size(1));
         if (memory is { } kept) RequireFitting(nameof(StateSpace), kept, shape, projected, lengths?.size(0) ?? projected.size(0), weights.Skip.dtype);
         using DisposeScope scope = NewDisposeScope();
-        if (weights.Skip.dtype == ScalarType.Float32 && Chosen(Operation.StateSpace, projected) is { } kernels)
+        if (HasKernel(weights, shape) && Chosen(Operation.StateSpace, projected) is { } kernels)
             return scope.MoveToOuter(StateSpace(kernels, projected, weights, shape, epsilon, lengths, memory));
         return scope.MoveToOuter(OverSequences([projected], lengths, (rows, counts) => new StateSpaceMixer(shape, weights, epsilon).Whole(rows[0], counts, memory)));
     }
@@ -43,10 +43,13 @@ public static partial class TorchExtras
         RequireFitting(nameof(StateSpaceNext), weights, shape);
         RequireFitting(nameof(StateSpaceNext), memory, shape, projected, projected.size(0), weights.Skip.dtype);
         using DisposeScope scope = NewDisposeScope();
-        if (weights.Skip.dtype == ScalarType.Float32 && Chosen(Operation.StateSpaceNext, projected) is { } kernels)
+        if (HasKernel(weights, shape) && Chosen(Operation.StateSpaceNext, projected) is { } kernels)
             return scope.MoveToOuter(StateSpaceNext(kernels, projected, weights, shape, epsilon, memory));
         return scope.MoveToOuter(new StateSpaceMixer(shape, weights, epsilon).Next(projected, memory));
     }
+
+    // The kernels normalize all channels together, which several groups do not.
+    private static bool HasKernel(StateSpaceWeights weights, StateSpaceShape shape) => weights.Skip.dtype == ScalarType.Float32 && shape.Groups == 1;
 
     // Everything below is called within a scope, and its temporaries are the scope's.
 

@@ -11,6 +11,13 @@ internal static class SharedData
         return path;
     }
 
+    /// <summary>Names of the folders in one; none where it is not there.</summary>
+    public static IEnumerable<string> Folders(string folder)
+    {
+        var path = Path.Combine(Root(), folder);
+        return Directory.Exists(path) ? Directory.GetDirectories(path).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal) : [];
+    }
+
     private static string Root()
     {
         if (Environment.GetEnvironmentVariable("PBENCH_DATA") is { Length: > 0 } folder) return folder;

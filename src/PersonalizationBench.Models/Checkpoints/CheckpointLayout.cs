@@ -11,24 +11,30 @@ internal sealed record CheckpointTensor(string Name, long[] Shape, Func<float[],
 internal static partial class CheckpointLayout
 {
     /// <summary>Every tensor that the model needs.</summary>
-    /// <param name="names">Those of the file: GPT-2's are with or without <c>transformer.</c> before them.</param>
+    /// <param name="names">Those of the file: llama.cpp has its own, and GPT-2's are with or without <c>transformer.</c> before them.</param>
     public static IEnumerable<CheckpointTensor> Of(DecoderConfig config, IReadOnlyCollection<string> names) => config.ModelType switch
     {
+        _ when names.Contains(GgufLayout.Embedding) => GgufLayout.Of(config),
         "gpt2" => Gpt2(config, names.Any(n => n.StartsWith("transformer.", StringComparison.Ordinal)) ? "transformer." : ""),
         "gpt_neox" => GptNeoX(config),
-        "mamba" or "mamba2" => config.Shapes().Select(s => Renamed(Saved(config, s.Name, s.Shape), s.Name)),
-        _ => config.Shapes().Select(s => Same(s.Name, s.Name, s.Shape)),
+        "phi3" => Phi3(config),
+        "gemma" or "gemma2" or "gemma3_text" => config.Shapes().Select(s => Gemma(config, s.Name, s.Shape)),
+        _ => config.Shapes().Select(s => Renamed(Saved(config, s.Name, s.Shape), s.Name)),
     };
 
-    /// <summary>A weight as its file has it; of a Llama the names here are the file's, and GPT-2 and GPT-NeoX are not written.</summary>
+    /// <summary>A weight as its file has it; of a Llama the names here are the file's, and what lies otherwise in its file is not written.</summary>
     public static TensorData Saved(DecoderConfig config, TensorData weight)
     {
         var (name, shape) = Saved(config, weight.Name, weight.Shape);
         return weight with { Name = name, Shape = shape };
     }
 
-    private static (string Name, long[] Shape) Saved(DecoderConfig config, string name, long[] shape) => config.Recurrent is null ? (name, shape) : name.Split('.') switch
+    private static (string Name, long[] Shape) Saved(DecoderConfig config, string name, long[] shape) => name.Split('.') switch
     {
+        ["model", "layers", var layer, WeightNames.MixerOutputNorm, var kind] => ($"model.layers.{layer}.post_attention_layernorm.{kind}", shape),
+        ["model", "layers", var layer, WeightNames.MlpOutputNorm, var kind] => ($"model.layers.{layer}.post_feedforward_layernorm.{kind}", shape),
+        ["model", "layers", var layer, "post_attention_layernorm", var kind] when config.NormPlacement == NormPlacement.Both => ($"model.layers.{layer}.pre_feedforward_layernorm.{kind}", shape),
+        _ when config.Recurrent is null => (name, shape),
         [.., "embed_tokens", "weight"] => ("backbone.embeddings.weight", shape),
         ["model", "layers", var layer, "input_layernorm", "weight"] => ($"backbone.layers.{layer}.norm.weight", shape),
         ["model", "norm", "weight"] => ("backbone.norm_f.weight", shape),
@@ -46,6 +52,22 @@ internal static partial class CheckpointLayout
     private static CheckpointTensor Renamed((string Name, long[] Shape) saved, string weight) => Same(saved.Name, weight, saved.Shape);
 
     private static CheckpointTensor Same(string name, string weight, long[] shape) => new(name, shape, values => [(weight, values)]);
+
+    /// <summary>What shares an input is one matrix in the file too.</summary>
+    private static IEnumerable<CheckpointTensor> Phi3(DecoderConfig config)
+    {
+        var fused = Enumerable.Range(0, config.Layers).SelectMany(layer => FileModule.Of(config).Select(module => (Name: $"{module.Path(config, layer)}.weight", Weights: module.Projections.Select(p => WeightNames.Projection(layer, p)).ToArray()))).ToList();
+        var parts = fused.SelectMany(f => f.Weights).ToHashSet();
+        return config.Shapes().Where(s => !parts.Contains(s.Name)).Select(s => Same(s.Name, s.Name, s.Shape))
+            .Concat(fused.Select(f => new CheckpointTensor(f.Name, [f.Weights.Sum(w => config.ShapeOf(w)[0]), config.ShapeOf(f.Weights[0])[1]], values => Parts(config, f.Weights, values))));
+    }
+
+    /// <summary>Its norms multiply by one more than what is stored.</summary>
+    private static CheckpointTensor Gemma(DecoderConfig config, string weight, long[] shape)
+    {
+        var same = Renamed(Saved(config, weight, shape), weight);
+        return weight.EndsWith("norm.weight", StringComparison.Ordinal) ? same with { Split = values => [(weight, Array.ConvertAll(values, v => 1 + v))] } : same;
+    }
 
     /// <summary>Its projections are stored [in, out], query, key and value side by side.</summary>
     private static IEnumerable<CheckpointTensor> Gpt2(DecoderConfig config, string prefix)

@@ -14,12 +14,15 @@ internal sealed record FileModule(string Name, params string[] Projections)
         new("attention.query_key_value", QueryKeyValue), new("attention.dense", "o_proj"), new("mlp.dense_h_to_4h", "up_proj"), new("mlp.dense_4h_to_h", "down_proj"),
     ];
 
+    private static readonly FileModule[] Phi3 = [new("qkv_proj", QueryKeyValue), new("o_proj", "o_proj"), new("gate_up_proj", WeightNames.Gate, "up_proj"), new("down_proj", "down_proj")];
+
     public bool IsFused => Projections.Length > 1;
 
     public static IReadOnlyList<FileModule> Of(DecoderConfig config) => config.ModelType switch
     {
         "gpt2" => Gpt2,
         "gpt_neox" => GptNeoX,
+        "phi3" => Phi3,
         _ => [.. config.Projections.Select(p => new FileModule(p, p))],
     };
 

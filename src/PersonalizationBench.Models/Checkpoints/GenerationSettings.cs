@@ -48,7 +48,7 @@ internal sealed record GenerationSettings(IReadOnlyList<int> EndIds, IReadOnlyLi
         var samples = fields.Flag("do_sample", false);
         var sampling = Sampling.Select(s => (Field: s, Value: fields.Take(s))).Where(s => s.Value is not null).Select(s => $"{s.Field} {s.Value!.Value.GetRawText()}").ToList();
         if (samples) notFollowed.AddRange(sampling.Prepend("do_sample true"));
-        fields.RequireNothingElse(Inert);
+        fields.RequireNothingElse(Inert.Contains);
         return new GenerationSettings(ends, notFollowed);
     });
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -8,30 +9,38 @@ using PersonalizationBench.Kernels;
 namespace PersonalizationBench.Models.Checkpoints;
 
 /// <summary>
-/// Hugging Face's <c>config.json</c>: Llama (SmolLM2 among them), Mistral, Qwen2, Qwen2.5, Qwen3, GPT-2, GPT-NeoX (Pythia),
-/// Mamba and Mamba-2.
-/// Every field that changes the result is honoured or refused by name; defaults are those of transformers 4.57.
+/// Hugging Face's <c>config.json</c> of the <see cref="ModelTypes"/>. Every field that changes the result is honored or refused by name;
+/// defaults are those of transformers 4.57.
 /// </summary>
 internal static partial class HuggingFaceConfig
 {
-    private static readonly string[] ModelTypes = ["llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox", "mamba", "mamba2"];
+    public static readonly IReadOnlyList<string> ModelTypes =
+    [
+        "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3", "olmo2", "olmo3", "exaone4", "granite", "smollm3", "gpt2", "gpt_neox", "mamba", "mamba2",
+    ];
 
-    /// <summary>Fields without a say in a forward pass in evaluation: names, numbers of special tokens, training, generation.</summary>
+    /// <summary>Fields without a say in a forward pass in evaluation: names, training, generation; more of their kind by <see cref="InertKind"/>.</summary>
     private static readonly HashSet<string> Inert = [.. """
-        _name_or_path architectures attention_dropout attn_pdrop auto_map bad_words_ids begin_suppress_tokens bos_token_id
-        chunk_size_feed_forward classifier_dropout decoder_start_token_id diversity_penalty do_sample dtype early_stopping embd_pdrop
-        encoder_no_repeat_ngram_size eos_token_id exponential_decay_length_penalty finetuning_task forced_bos_token_id
-        forced_eos_token_id gradient_checkpointing hidden_dropout id2label initializer_range is_decoder label2id
-        length_penalty max_length min_length model_max_length n_ctx no_repeat_ngram_size num_beam_groups num_beams
-        num_return_sequences output_attentions output_hidden_states output_scores pad_token_id prefix pretraining_tp problem_type
-        pruned_heads remove_invalid_values reorder_and_upcast_attn repetition_penalty resid_pdrop return_dict return_dict_in_generate
-        rope_interleaved sep_token_id summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj
-        suppress_tokens task_specific_params temperature tokenizer_class top_k top_p torch_dtype torchscript
-        transformers.js_config transformers_version typical_p unsloth_fixed unsloth_version use_bfloat16 use_cache
+        architectures auto_map bad_words_ids cache_implementation chunk_size_feed_forward cross_attention_hidden_size
+        diversity_penalty do_sample dtype early_stopping encoder_no_repeat_ngram_size exponential_decay_length_penalty finetuning_task
+        gradient_checkpointing id2label is_decoder label2id length_penalty max_length min_length model_max_length n_ctx
+        no_repeat_ngram_size num_beam_groups num_beams num_labels num_logits_to_keep num_return_sequences output_attentions
+        output_hidden_states output_scores prefix pretraining_tp problem_type processor_class pruned_heads remove_invalid_values
+        reorder_and_upcast_attn repetition_penalty return_dict return_dict_in_generate rope_interleaved runtime_config seq_length
+        suppress_tokens begin_suppress_tokens task_specific_params temperature tf_legacy_loss tokenizer_class top_k top_p torch_dtype
+        torchscript transformers.js_config typical_p use_bfloat16 use_cache use_return_dict
         """.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)];
 
+    /// <summary>What transformers and the tools around it write of themselves and of training, whatever exactly they call it: private state
+    /// (how attention is computed, where a file came from), flags that say which class a file is for, ids of tokens, rates of dropout, first
+    /// weights, coefficients of losses, heads for other tasks, versions.</summary>
+    [GeneratedRegex(@"^(_(attn|experts|flash)_\w+|_(name_or_path|num_labels|commit_hash|from_auto|auto_class|diffusers_version)|is_\w+_config|\w+_token_ids?|(\w+_)?(dropout|pdrop|dropout_prob|dropout_rate)|\w+_first_dropout|initializer_\w+|\w+_loss_coef|summary_\w+|unsloth_\w+|\w+_version)$")]
+    private static partial Regex InertKind();
+
+    private static bool IsInert(string key) => Inert.Contains(key) || InertKind().IsMatch(key);
+
     /// <exception cref="PbenchException">Names <paramref name="source"/> and the field.</exception>
-    public static DecoderConfig Read(string text, string source) => StrictJson.Read(Encoding.UTF8.GetBytes(PythonInfinity().Replace(text, "1e999")), source, root =>
+    public static DecoderConfig Read(string text, string source) => StrictJson.Read(Encoding.UTF8.GetBytes(PythonNumber().Replace(text, "{\"__float__\":\"$0\"}")), source, root =>
     {
         var fields = new ConfigFields(root, source);
         var type = fields.Text("model_type", "llama");
@@ -48,7 +57,7 @@ internal static partial class HuggingFaceConfig
             "mamba2" => Mamba2(fields, source),
             _ => LlamaLike(fields, type),
         };
-        fields.RequireNothingElse(Inert);
+        fields.RequireNothingElse(IsInert);
         return config.Validated(source);
     });
 
@@ -111,35 +120,9 @@ internal static partial class HuggingFaceConfig
         ["torch_dtype"] = "bfloat16",
     };
 
-    /// <summary>What Python writes for infinity, which JSON does not have.</summary>
-    [GeneratedRegex(@"(?<=[\[,:]\s*)""?Infinity""?(?=\s*[\],}])")]
-    private static partial Regex PythonInfinity();
-
-    private static DecoderConfig LlamaLike(ConfigFields fields, string type)
-    {
-        var heads = fields.Int("num_attention_heads");
-        var (dimension, layers) = (fields.Int("hidden_size"), fields.Int("num_hidden_layers"));
-        var (theta, scaling, share) = Rotary(fields, "rope_theta", "partial_rotary_factor", 1);
-        fields.OneOf("hidden_act", "silu", ("silu", true), ("swish", true));
-        var attentionBias = type is "llama" or "qwen3" && fields.Flag("attention_bias", false);
-        var (window, first) = Window(fields, type, layers);
-        var width = fields.Int("head_dim", type == "qwen3" ? 128 : 0);
-        return new DecoderConfig(
-            fields.Int("vocab_size"), dimension, layers, heads, fields.Int("num_key_value_heads", heads), fields.Int("intermediate_size"),
-            fields.Int("max_position_embeddings"), theta, fields.Number("rms_norm_eps", 1e-6), fields.Flag("tie_word_embeddings", false))
-        {
-            ModelType = type,
-            HeadDimension = heads > 0 && width == dimension / heads ? 0 : width,
-            RotaryShare = share,
-            RopeScaling = scaling,
-            QueryKeyValueBias = attentionBias || type == "qwen2",
-            OutputBias = attentionBias,
-            MlpBias = type == "llama" && fields.Flag("mlp_bias", false),
-            QueryKeyNorm = type == "qwen3",
-            SlidingWindow = window,
-            FirstWindowedLayer = first,
-        };
-    }
+    /// <summary>What Python's json writes for numbers that JSON does not have.</summary>
+    [GeneratedRegex(@"(?<=[\[,:]\s*)(-?Infinity|NaN)(?=\s*[\],}])")]
+    private static partial Regex PythonNumber();
 
     private static DecoderConfig Gpt2(ConfigFields fields)
     {
@@ -164,17 +147,17 @@ internal static partial class HuggingFaceConfig
     private static DecoderConfig GptNeoX(ConfigFields fields)
     {
         var heads = fields.Int("num_attention_heads");
-        var (theta, scaling, share) = Rotary(fields, "rotary_emb_base", "rotary_pct", 0.25);
+        var rotary = Rotary(fields, "rotary_emb_base", "rotary_pct", 0.25);
         var bias = fields.Flag("attention_bias", true);
         return new DecoderConfig(
             fields.Int("vocab_size"), fields.Int("hidden_size"), fields.Int("num_hidden_layers"), heads, heads, fields.Int("intermediate_size"),
-            fields.Int("max_position_embeddings"), theta, fields.Number("layer_norm_eps", 1e-5), fields.Flag("tie_word_embeddings", false))
+            fields.Int("max_position_embeddings"), rotary.Theta, fields.Number("layer_norm_eps", 1e-5), fields.Flag("tie_word_embeddings", false))
         {
             ModelType = "gpt_neox",
             Norm = NormKind.Layer,
             Mlp = Gelu(fields, "hidden_act", "gelu"),
-            RotaryShare = share,
-            RopeScaling = scaling,
+            RotaryShare = rotary.Share,
+            RopeScaling = rotary.Scaling,
             QueryKeyValueBias = bias,
             OutputBias = bias,
             MlpBias = true,
@@ -240,11 +223,11 @@ internal static partial class HuggingFaceConfig
         };
         if (fields.Number("expand", 2) * dimension != state.Inner)
             throw new PbenchException(FormattableString.Invariant($"{source}: expand x hidden_size must be num_heads x head_dim = {state.Inner}"));
-        if (fields.Take("time_step_limit") is { } limit)
+        if (fields.Numbers("time_step_limit") is { } bounds)
         {
-            var bounds = limit.ValueKind == JsonValueKind.Array ? limit.EnumerateArray().Select(b => b.ValueKind == JsonValueKind.Number ? b.GetDouble() : double.NaN).ToArray() : [];
-            if (bounds.Length != 2 || bounds.Any(double.IsNaN)) throw fields.Error("time_step_limit", "[low, high]", limit);
-            state = state with { MinStep = bounds[0], MaxStep = double.IsFinite(bounds[1]) ? bounds[1] : null };
+            if (bounds is not [var low, var high] || double.IsNaN(low) || double.IsNaN(high)) throw fields.Error("time_step_limit", "[low, high]", string.Create(CultureInfo.InvariantCulture, $"[{string.Join(", ", bounds)}]"));
+            // Steps are positive: none at all bounds them from below as 0 does.
+            state = state with { MinStep = double.IsNegativeInfinity(low) ? 0 : low, MaxStep = double.IsPositiveInfinity(high) ? null : high };
         }
         return new DecoderConfig(
             fields.Int("vocab_size"), dimension, fields.Int("num_hidden_layers"), 0, 0, 0, fields.Int("max_position_embeddings", Unbounded),
@@ -262,45 +245,5 @@ internal static partial class HuggingFaceConfig
     {
         if (fields.Take(key) is { } found && found.ValueKind != (value ? JsonValueKind.True : JsonValueKind.False))
             throw fields.Error(key, value ? "true; nothing else is supported" : "false; nothing else is supported", found);
-    }
-
-    /// <summary>Base, scaling and share of the rotations; older files spread over the top level, newer ones in <c>rope_parameters</c>.</summary>
-    private static (double Theta, RopeScaling? Scaling, double Share) Rotary(ConfigFields fields, string thetaKey, string shareKey, double defaultShare)
-    {
-        var theta = fields.Number(fields.Has("rope_theta") ? "rope_theta" : thetaKey, 10000);
-        var share = fields.Number(fields.Has("partial_rotary_factor") ? "partial_rotary_factor" : shareKey, defaultShare);
-        var rope = fields.Object("rope_parameters") ?? fields.Object("rope_scaling");
-        if (rope is null) return (theta, null, share);
-        theta = rope.Number("rope_theta", theta);
-        share = rope.Number("partial_rotary_factor", share);
-        var kind = rope.OneOf(rope.Has("rope_type") ? "rope_type" : "type", "default", ("default", 0), ("linear", 1), ("llama3", 2));
-        rope.Take("type");
-        RopeScaling? scaling = kind switch
-        {
-            0 => null,
-            1 => new LinearRopeScaling(rope.Number("factor")),
-            _ => new Llama3RopeScaling(rope.Number("factor"), rope.Number("low_freq_factor"), rope.Number("high_freq_factor"), rope.Int("original_max_position_embeddings")),
-        };
-        rope.RequireNothingElse(new HashSet<string>());
-        return (theta, scaling, share);
-    }
-
-    /// <summary>Mistral's window holds in every layer, Qwen's from <c>max_window_layers</c> on; <c>layer_types</c> says it layer by layer.</summary>
-    private static (int? Window, int First) Window(ConfigFields fields, string type, int layers)
-    {
-        if (type == "llama") return (null, 0);
-        var used = type == "mistral" || fields.Flag("use_sliding_window", false);
-        var window = fields.Take("sliding_window") is { } given && used ? given.TryGetInt32(out var size) ? size : throw fields.Error("sliding_window", "a whole number", given) : (int?)null;
-        var first = type == "mistral" ? 0 : fields.Int("max_window_layers", 28);
-        if (fields.Take("layer_types") is { } types)
-        {
-            const string Full = "full_attention", Sliding = "sliding_attention";
-            string[] kinds = [.. types.EnumerateArray().Select(k => k.GetString() ?? "")];
-            var full = kinds.TakeWhile(k => k == Full).Count();
-            if (kinds.Length != layers || kinds.Skip(full).Any(k => k != Sliding)) throw fields.Error("layer_types", $"{layers} of '{Full}', then '{Sliding}'", types);
-            if (full == layers) window = null;
-            first = full;
-        }
-        return window is null ? (null, 0) : (window, first);
     }
 }

@@ -11,6 +11,9 @@ namespace PersonalizationBench.Models.Checkpoints;
 /// </summary>
 internal static class PeftConfigFile
 {
+    /// <summary>Values of <c>peft_type</c> that are read.</summary>
+    public static readonly IReadOnlyList<string> Methods = ["LORA"];
+
     /// <summary>Settings of PEFT that change training, or nothing, but not the adapted model: any value will do.</summary>
     private static readonly HashSet<string> Inert = new(StringComparer.Ordinal) { "inference_mode", "lora_dropout", "revision", "megatron_core", "peft_version", "qalora_group_size" };
 
@@ -50,7 +53,7 @@ internal static class PeftConfigFile
                     break;
             }
         }
-        if (type != "LORA") throw new PbenchException($"{source}: peft_type: expected \"LORA\", found {(type is null ? "none" : $"\"{type}\"")}");
+        if (type is null || !Methods.Contains(type)) throw new PbenchException($"{source}: peft_type: expected \"LORA\", found {(type is null ? "none" : $"\"{type}\"")}");
         if (rank is null or < 1) throw new PbenchException($"{source}: r: expected a rank of at least 1, found {(rank is null ? "none" : rank)}");
         if (alpha is null) throw new PbenchException($"{source}: lora_alpha: missing");
         if (ranks.Values.Any(r => r < 1)) throw new PbenchException($"{source}: rank_pattern: expected ranks of at least 1");

@@ -31,6 +31,9 @@ public static class TensorDTypes
 
     public static IReadOnlyCollection<string> Known => Sizes.Keys;
 
+    /// <summary>Those that <see cref="ToSingles"/> takes.</summary>
+    public static readonly IReadOnlyList<string> Floating = ["F32", "F16", "BF16", "F64"];
+
     /// <summary>Bytes per element; null for a type that is not known.</summary>
     public static int? SizeOf(string dtype) => Sizes.TryGetValue(dtype, out var size) ? size : null;
 

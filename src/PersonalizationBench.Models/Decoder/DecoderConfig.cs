@@ -19,6 +19,9 @@ public enum MlpKind
     /// <summary>silu(gate) * up (Shazeer, 2020, arXiv:2002.05202).</summary>
     SwiGlu,
 
+    /// <summary>gelu(gate) * up, by tanh (Gemma; Shazeer, 2020).</summary>
+    GeGluTanh,
+
     /// <summary>x times the normal distribution's cumulative function (Hendrycks and Gimpel, 2016, arXiv:1606.08415).</summary>
     Gelu,
 
@@ -26,9 +29,35 @@ public enum MlpKind
     GeluTanh,
 }
 
+/// <summary>Where a transformer's block normalizes, of each of its halves.</summary>
+public enum NormPlacement
+{
+    /// <summary>What goes in.</summary>
+    Inputs,
+
+    /// <summary>What comes out, before it is added (OLMo 2; OLMo Team, 2025, arXiv:2501.00656).</summary>
+    Outputs,
+
+    /// <summary>Both (Gemma 2; Gemma Team, 2024, arXiv:2408.00118).</summary>
+    Both,
+}
+
+/// <summary>Which norms the queries and keys of a token get before they turn.</summary>
+public enum QueryKeyNormKind
+{
+    None,
+
+    /// <summary>Head by head, all heads by the same weights (Qwen3, Gemma 3).</summary>
+    EachHead,
+
+    /// <summary>Over all heads together (OLMo 2).</summary>
+    Together,
+}
+
 /// <summary>
 /// The shape of a decoder-only model: Llama (Touvron et al., 2023, arXiv:2307.09288) unless said otherwise by the
-/// properties that are not in the constructor, with which it is Mistral, Qwen, GPT-2, GPT-NeoX, Mamba or Mamba-2.
+/// properties that are not in the constructor, with which it is Mistral, Qwen, Gemma, Phi-3, OLMo 2, Granite, SmolLM3, GPT-2, GPT-NeoX,
+/// Mamba or Mamba-2.
 /// </summary>
 /// <param name="VocabularySize">Rows of the embedding.</param>
 /// <param name="Dimension">Width of the residual stream.</param>
@@ -79,16 +108,41 @@ public sealed record DecoderConfig(
     /// <summary>Biases of the second half's projections.</summary>
     public bool MlpBias { get; init; }
 
-    /// <summary>Queries and keys are normalised head by head before they turn (Qwen3).</summary>
-    public bool QueryKeyNorm { get; init; }
+    public QueryKeyNormKind QueryKeyNorm { get; init; }
+
+    public NormPlacement NormPlacement { get; init; }
+
+    /// <summary>What embedded tokens are multiplied by (Gemma: the root of the width).</summary>
+    public double EmbeddingScale { get; init; } = 1;
+
+    /// <summary>What each half of a block is multiplied by before it is added (Granite).</summary>
+    public double ResidualScale { get; init; } = 1;
+
+    /// <summary>What logits are multiplied by (Granite).</summary>
+    public double LogitScale { get; init; } = 1;
+
+    /// <summary>c where logits x are c tanh(x / c) (Gemma 2); null: they are as they come.</summary>
+    public double? LogitCap { get; init; }
+
+    /// <summary>What the products of queries and keys are multiplied by; null: one over the root of a head's width.</summary>
+    public double? AttentionScale { get; init; }
+
+    /// <summary>The same of attention's scores as <see cref="LogitCap"/> of logits.</summary>
+    public double? AttentionCap { get; init; }
 
     /// <summary>Both halves of a block read the same input (GPT-NeoX; Wang and Komatsuzaki, 2021).</summary>
     public bool ParallelResidual { get; init; }
 
-    /// <summary>In layers from <see cref="FirstWindowedLayer"/> on a query sees so many positions, its own included; null: all.</summary>
+    /// <summary>In <see cref="WindowedLayers"/> a query sees so many positions, its own included; null: all.</summary>
     public int? SlidingWindow { get; init; }
 
-    public int FirstWindowedLayer { get; init; }
+    public LayerSet WindowedLayers { get; init; }
+
+    /// <summary>Base of the rotary frequencies, unscaled, in <see cref="WindowedLayers"/> where it is another there (Gemma 3).</summary>
+    public double? WindowedRopeTheta { get; init; }
+
+    /// <summary>Where queries and keys turn with their positions (SmolLM3 leaves every fourth layer without).</summary>
+    public LayerSet RotatedLayers { get; init; }
 
     /// <summary>Blocks are Mamba-2 mixers, without attention and without a second half; null: they are not.</summary>
     public StateSpaceShape? StateSpace { get; init; }
@@ -117,7 +171,10 @@ public sealed record DecoderConfig(
 
     /// <summary>The products of a block, each with the projections that share its input, in order.</summary>
     public IReadOnlyList<IReadOnlyList<string>> Products =>
-        Recurrent is not null ? WeightNames.RecurrentProducts : Mlp == MlpKind.SwiGlu ? WeightNames.GatedProducts : WeightNames.PlainProducts;
+        Recurrent is not null ? WeightNames.RecurrentProducts : IsGated ? WeightNames.GatedProducts : WeightNames.PlainProducts;
+
+    /// <summary>The second half of a block has a gate.</summary>
+    public bool IsGated => Mlp is MlpKind.SwiGlu or MlpKind.GeGluTanh;
 
     /// <summary>The projections of a block that can be adapted, in the order of <see cref="Products"/>.</summary>
     public IReadOnlyList<string> Projections => [.. Products.SelectMany(p => p)];
@@ -127,7 +184,7 @@ public sealed record DecoderConfig(
         VocabularySize, Dimension, Layers, Heads, KeyValueHeads, HiddenDimension, ContextLength, RopeTheta, NormEpsilon, TiedHead);
 
     /// <summary>How far back a query of this layer sees, its own position included; null: to the beginning.</summary>
-    public int? WindowOf(int layer) => layer >= FirstWindowedLayer ? SlidingWindow : null;
+    public int? WindowOf(int layer) => WindowedLayers.Contains(layer) ? SlidingWindow : null;
 
     /// <summary>Name (as Hugging Face's Llama has it) and shape of every weight, in the order of the file.</summary>
     public IEnumerable<(string Name, long[] Shape)> Shapes() => WeightNames.Of(this).Select(name => (name, ShapeOf(name)));
@@ -145,8 +202,9 @@ public sealed record DecoderConfig(
         [.., "A_log"] when Selective is { } s => [s.Inner, s.StateSize],
         [.., "D"] or [.., "dt_proj", "bias"] when Selective is { } s => [s.Inner],
         [.., "dt_bias" or "A_log" or "D"] when StateSpace is { } s => [s.Heads],
-        [.., "input_layernorm" or "post_attention_layernorm" or "norm", "weight" or "bias"] => [Dimension],
-        [.., "q_norm" or "k_norm", "weight"] => [HeadDimension],
+        [.., "input_layernorm" or "post_attention_layernorm" or "norm" or WeightNames.MixerOutputNorm or WeightNames.MlpOutputNorm, "weight" or "bias"] => [Dimension],
+        [.., "q_norm", "weight"] => [QueryKeyNorm == QueryKeyNormKind.Together ? QueryDimension : HeadDimension],
+        [.., "k_norm", "weight"] => [QueryKeyNorm == QueryKeyNormKind.Together ? KeyValueDimension : HeadDimension],
         [.., var module, "weight"] when ProjectionShape(module) is var (output, input) => [output, input],
         [.., var module, "bias"] => [ProjectionShape(module).Output],
         _ => throw new PbenchException($"'{name}' is not a weight of a {ModelType}"),
@@ -161,7 +219,7 @@ public sealed record DecoderConfig(
         "q_proj" => (QueryDimension, Dimension),
         "o_proj" => (Dimension, QueryDimension),
         "k_proj" or "v_proj" => (KeyValueDimension, Dimension),
-        WeightNames.Gate when Mlp == MlpKind.SwiGlu => (HiddenDimension, Dimension),
+        WeightNames.Gate when IsGated => (HiddenDimension, Dimension),
         "up_proj" => (HiddenDimension, Dimension),
         "down_proj" => (Dimension, HiddenDimension),
         _ => throw NoProjection(module),
@@ -208,39 +266,15 @@ public sealed record DecoderConfig(
         Require(HiddenDimension > 0, "intermediate_size must be positive", HiddenDimension);
         Require(RopeTheta > 0, "rope_theta must be positive", RopeTheta);
         Require(SlidingWindow is null or > 0, "sliding_window must be positive", SlidingWindow ?? 0);
+        Require(WindowedRopeTheta is null or > 0, "rope_local_base_freq must be positive", WindowedRopeTheta ?? 0);
+        Require(LogitCap is null or > 0, "final_logit_softcapping must be positive", LogitCap ?? 0);
+        Require(AttentionCap is null or > 0, "attn_logit_softcapping must be positive", AttentionCap ?? 0);
+        Require(AttentionScale is null or > 0, "the scale of attention must be positive", AttentionScale ?? 0);
         return this;
 
         void Require(bool holds, string expectation, object value)
         {
             if (!holds) throw new PbenchException(FormattableString.Invariant($"{source}: {expectation}, not {value}"));
         }
-    }
-}
-
-/// <summary>How the rotary frequencies of a model were changed for a longer context.</summary>
-/// <param name="Factor">Frequencies are divided by it.</param>
-public abstract record RopeScaling(double Factor)
-{
-    /// <param name="frequency">Radians per position.</param>
-    public abstract double Of(double frequency);
-}
-
-/// <summary>All alike (Chen et al., 2023, arXiv:2306.15595).</summary>
-public sealed record LinearRopeScaling(double Factor) : RopeScaling(Factor)
-{
-    public override double Of(double frequency) => frequency / Factor;
-}
-
-/// <summary>Slow channels alone, with a ramp between (Llama 3.1; Grattafiori et al., 2024, arXiv:2407.21783).</summary>
-/// <param name="LowFrequencyFactor">Turns in the original context at or below which a channel is divided wholly.</param>
-/// <param name="HighFrequencyFactor">Turns above which it is left alone.</param>
-/// <param name="OriginalContext">Positions that the model was first trained on.</param>
-public sealed record Llama3RopeScaling(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalContext) : RopeScaling(Factor)
-{
-    public override double Of(double frequency)
-    {
-        var turns = OriginalContext * frequency / (2 * Math.PI);
-        var kept = Math.Clamp((turns - LowFrequencyFactor) / (HighFrequencyFactor - LowFrequencyFactor), 0, 1);
-        return (1 - kept) * frequency / Factor + kept * frequency;
     }
 }

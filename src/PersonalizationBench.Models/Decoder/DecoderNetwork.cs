@@ -12,6 +12,9 @@ internal static class DecoderNetwork
     // Indices into DecoderConfig.Products.
     private const int Input = 0, Output = 1, GateUp = 2, Down = 3;
 
+    /// <summary>Bytes of logits at a time where only likelihoods are wanted.</summary>
+    private const long LogitBytes = 64L << 20;
+
     /// <summary>Whole sequences from position 0.</summary>
     /// <param name="embedding">The embedding to look up in; differs from the head's copy in training.</param>
     /// <param name="cache">Filled where given; one sequence a row then.</param>
@@ -28,13 +31,14 @@ internal static class DecoderNetwork
                 TorchExtras.Selective(projected.view(batch, length, -1), block.Selective!, selective, tokens.Lengths, cache?.States![layer]));
         if (parameters.Positions is { } learned)
             x = (x.view(batch, length, -1) + (tokens.Positions is null ? learned.narrow(0, 0, length) : learned.index_select(0, tokens.Positions))).view(-1, config.Dimension);
-        var (cos, sin) = tokens.Positions is null ? rotary.Range(0, (int)length) : rotary.Row(tokens.Positions);
+        var angles = new LayerAngles(config, rotary, table => tokens.Positions is null ? table.Range(0, (int)length) : table.Row(tokens.Positions));
         return Run(config, parameters, x, adapters, (layer, block, projected) =>
         {
-            var (q, k, v) = Rotated(config, block, projected, batch, cos, sin);
+            var (q, k, v) = Rotated(config, block, projected, batch, angles.Of(layer));
             cache?.Keys!.WriteStart(layer, k, v);
-            return config.WindowOf(layer) is { } window && window < length
-                ? DecoderOps.Attention(q, k.transpose(1, 2), v.transpose(1, 2), tokens.Hidden(window))
+            var window = config.WindowOf(layer) ?? length;
+            return window < length || config.AttentionCap is not null
+                ? DecoderOps.Attention(q, k.transpose(1, 2), v.transpose(1, 2), tokens.Hidden(window), config.AttentionCap)
                 : TorchExtras.CausalAttention(q, k, v, tokens.Lengths);
         });
     }
@@ -56,8 +60,7 @@ internal static class DecoderNetwork
         var tokens = Enumerable.Range(0, batch).SelectMany(row => Enumerable.Range(0, counts?[row] ?? 1).Select(t => (Row: row, Position: starts[row] + t, Index: (long)row * length + t))).ToList();
         var span = (int)tokens.Max(t => t.Position) + 1;
         var position = tensor(Enumerable.Range(0, batch * length).Select(i => Math.Min(span - 1, starts[i / length] + i % length)).ToArray()).to(ids.device);
-        var (cos, sin) = rotary.Of(position);
-        (cos, sin) = (cos.view(batch, length, 1, -1), sin.view(batch, length, 1, -1));
+        var angles = new LayerAngles(config, rotary, table => table.Of(position) is var (cos, sin) ? (cos.view(batch, length, 1, -1), sin.view(batch, length, 1, -1)) : default);
         var places = cache.Keys!.Places([.. tokens.Select(t => (t.Row, t.Position))]);
         var present = tokens.Count == batch * length ? null : tensor(tokens.Select(t => t.Index).ToArray()).to(ids.device);
         var (all, own) = (arange(span, ScalarType.Int64, ids.device).view(1, 1, 1, span), position.view(batch, 1, length, 1));
@@ -65,18 +68,42 @@ internal static class DecoderNetwork
         if (parameters.Positions is { } learned) x += learned.index_select(0, position);
         return Run(config, parameters, x, adapters, (layer, block, projected) =>
         {
-            var (q, k, v) = Rotated(config, block, projected, batch, cos, sin);
+            var (q, k, v) = Rotated(config, block, projected, batch, angles.Of(layer));
             cache.Keys.Write(layer, Present(k), Present(v), places);
             var (keys, values) = cache.Keys.Read(layer, span);
             var hidden = config.WindowOf(layer) is { } window && window < span ? later.logical_or(all.le(own - window)) : later;
-            return DecoderOps.Attention(q, keys, values, hidden);
+            return DecoderOps.Attention(q, keys, values, hidden, config.AttentionCap);
         });
 
         Tensor Present(Tensor x) => present is null ? x : x.reshape(batch * length, x.size(2), x.size(3)).index_select(0, present);
     }
 
     /// <summary>Logits [N, V] of hidden states [N, d].</summary>
-    public static Tensor Head(DecoderParameters parameters, Tensor hidden) => hidden.matmul(parameters.Head.t());
+    public static Tensor Head(DecoderConfig config, DecoderParameters parameters, Tensor hidden)
+    {
+        var logits = hidden.matmul(parameters.Head.t());
+        if (config.LogitScale != 1) logits = logits.mul(config.LogitScale);
+        return config.LogitCap is { } cap ? DecoderOps.Capped(logits, cap) : logits;
+    }
+
+    /// <summary>Negative log-likelihood of each target, f32, without a gradient: the logits of a part of the rows at a time, since those of a
+    /// whole batch are larger than all else together.</summary>
+    /// <param name="hidden">[N, d]</param>
+    /// <param name="targets">[N]</param>
+    /// <returns>[N]</returns>
+    public static float[] Losses(DecoderConfig config, DecoderParameters parameters, Tensor hidden, long[] targets)
+    {
+        var rows = (int)Math.Max(1, LogitBytes / (sizeof(float) * (long)config.VocabularySize));
+        var losses = new float[targets.Length];
+        for (var start = 0; start < targets.Length; start += rows)
+        {
+            using var scope = NewDisposeScope();
+            var count = Math.Min(rows, targets.Length - start);
+            var part = DecoderOps.TokenLosses(Head(config, parameters, hidden.narrow(0, start, count)), tensor(targets[start..(start + count)]).to(hidden.device));
+            part.cpu().data<float>().ToArray().CopyTo(losses, start);
+        }
+        return losses;
+    }
 
     /// <param name="x">[N, d], embedded</param>
     /// <param name="mix">What stands between a block's first two products: from layer, block and [N, in] to [..., out] with N rows.</param>
@@ -84,22 +111,28 @@ internal static class DecoderNetwork
     {
         // The caller's is not ours to dispose of: even of the right type, what is made here is another handle.
         x = x.to(parameters.Embedding.dtype);
+        if (config.EmbeddingScale != 1) x = x.mul(config.EmbeddingScale);
         for (var layer = 0; layer < config.Layers; layer++)
         {
             // What a layer makes goes with it, but for what it hands on; what a backward pass needs its graph holds.
             using var scope = NewDisposeScope();
-            var block = parameters.Blocks[layer];
             using var input = x;
-            var mixed = mix(layer, block, Project(DecoderOps.Norm(config, x, block.MixerNorm), block.Input, layer, Input));
-            x = x.add(Project(mixed.reshape(x.size(0), -1), block.Output, layer, Output));
-            if (block.Mlp is { } mlp)
-            {
-                var normed = DecoderOps.Norm(config, config.ParallelResidual ? input : x, mlp.Norm);
-                x = x.add(Project(Activated(config.Mlp, Project(normed, mlp.GateUp, layer, GateUp)), mlp.Down, layer, Down));
-            }
-            scope.MoveToOuter(x);
+            x = scope.MoveToOuter(Through(layer, parameters.Blocks[layer], input));
         }
         using (x) return DecoderOps.Norm(config, x, parameters.FinalNorm);
+
+        Tensor Through(int layer, DecoderBlock block, Tensor input)
+        {
+            var mixed = mix(layer, block, Project(Normed(input, block.MixerNorm), block.Input, layer, Input));
+            var x = input.add(Added(Project(mixed.reshape(input.size(0), -1), block.Output, layer, Output), block.OutputNorm));
+            if (block.Mlp is not { } mlp) return x;
+            var normed = Normed(config.ParallelResidual ? input : x, mlp.Norm);
+            return x.add(Added(Project(Activated(config.Mlp, Project(normed, mlp.GateUp, layer, GateUp)), mlp.Down, layer, Down), mlp.OutputNorm));
+        }
+
+        Tensor Normed(Tensor x, Affine? norm) => norm is { } by ? DecoderOps.Norm(config, x, by) : x;
+
+        Tensor Added(Tensor output, Affine? norm) => config.ResidualScale == 1 ? Normed(output, norm) : Normed(output, norm).mul(config.ResidualScale);
 
         Tensor Project(Tensor input, Affine by, int layer, int product)
         {
@@ -111,32 +144,58 @@ internal static class DecoderNetwork
     private static Tensor Activated(MlpKind kind, Tensor x) => kind switch
     {
         MlpKind.SwiGlu => TorchExtras.SwiGlu(x),
+        MlpKind.GeGluTanh when x.split([x.size(-1) / 2, x.size(-1) / 2], -1L) is var halves => functional.gelu(halves[0], TorchSharp.Modules.GELU.Approximate.tanh).mul(halves[1]),
         MlpKind.Gelu => functional.gelu(x),
         _ => functional.gelu(x, TorchSharp.Modules.GELU.Approximate.tanh),
     };
 
-    /// <summary>Query [B, T, H, d], key and value [B, T, K, d], the first two turned by their positions.</summary>
-    private static (Tensor Q, Tensor K, Tensor V) Rotated(DecoderConfig config, DecoderBlock block, Tensor projected, long batch, Tensor cos, Tensor sin)
+    /// <summary>Query [B, T, H, d], key and value [B, T, K, d], the first two turned by their positions, and the first scaled where that is
+    /// another scale than attention's own.</summary>
+    /// <param name="angles">Null where nothing turns.</param>
+    private static (Tensor Q, Tensor K, Tensor V) Rotated(DecoderConfig config, DecoderBlock block, Tensor projected, long batch, (Tensor Cos, Tensor Sin)? angles)
     {
         var (heads, keyHeads, width) = (config.Heads, config.KeyValueHeads, config.HeadDimension);
         var split = projected.view(batch, -1, heads + 2 * keyHeads, width).split([heads + keyHeads, keyHeads], 2L);
         var turning = split[0];
-        if (block.HeadNorms is { } norms)
+        if (block.QueryKeyNorms is { } norms)
         {
             var apart = turning.split([heads, keyHeads], 2L);
-            turning = cat([TorchExtras.RmsNorm(apart[0], norms.Query, config.NormEpsilon), TorchExtras.RmsNorm(apart[1], norms.Key, config.NormEpsilon)], 2);
+            turning = cat([NormedHeads(apart[0], norms.Query), NormedHeads(apart[1], norms.Key)], 2);
         }
-        var turned = Turned(turning).split([heads, keyHeads], 2L);
-        return (turned[0], turned[1], split[1]);
+        var turned = (angles is { } by ? Turned(turning, by) : turning).split([heads, keyHeads], 2L);
+        return (config.AttentionScale is { } scale ? turned[0].mul(scale * Math.Sqrt(width)) : turned[0], turned[1], split[1]);
 
-        Tensor Turned(Tensor x)
+        Tensor NormedHeads(Tensor x, Tensor weight) => config.QueryKeyNorm == QueryKeyNormKind.Together
+            ? TorchExtras.RmsNorm(x.flatten(2), weight, config.NormEpsilon).view_as(x)
+            : TorchExtras.RmsNorm(x, weight, config.NormEpsilon);
+
+        Tensor Turned(Tensor x, (Tensor Cos, Tensor Sin) by)
         {
             var channels = config.RotaryDimension;
-            if (channels == 0) return x;
-            if (channels == width) return TorchExtras.Rotate(x, cos, sin);
-            return cat([TorchExtras.Rotate(x.narrow(3, 0, channels), cos, sin), x.narrow(3, channels, width - channels)], 3);
+            if (channels == width) return TorchExtras.Rotate(x, by.Cos, by.Sin);
+            return cat([TorchExtras.Rotate(x.narrow(3, 0, channels), by.Cos, by.Sin), x.narrow(3, channels, width - channels)], 3);
         }
     }
+}
+
+/// <summary>The rotary angles of a pass's tokens in each layer.</summary>
+internal sealed class LayerAngles
+{
+    private readonly DecoderConfig _config;
+    private readonly (Tensor Cos, Tensor Sin)? _plain, _windowed;
+
+    /// <param name="of">Takes them from a table.</param>
+    public LayerAngles(DecoderConfig config, RotaryTable rotary, Func<RotaryTable, (Tensor Cos, Tensor Sin)> of)
+    {
+        _config = config;
+        if (config.RotaryDimension == 0) return;
+        _plain = of(rotary);
+        _windowed = rotary.Windowed is { } other ? of(other) : _plain;
+    }
+
+    /// <summary>Null where nothing turns.</summary>
+    public (Tensor Cos, Tensor Sin)? Of(int layer) =>
+        !_config.RotatedLayers.Contains(layer) ? null : _config.WindowedLayers.Contains(layer) ? _windowed : _plain;
 }
 
 /// <summary>The tokens of a forward pass.</summary>
@@ -146,7 +205,7 @@ internal static class DecoderNetwork
 internal sealed record TokenRows(Tensor Ids, Tensor? Lengths, Tensor? Positions = null)
 {
     /// <summary>[1, 1, T, T], true where a query (third) must not see a key: later, in another sequence, or further back than the window.</summary>
-    public Tensor Hidden(int window)
+    public Tensor Hidden(long window)
     {
         var places = arange(Ids.size(1), ScalarType.Int64, Ids.device);
         var (query, key) = (places.view(1, 1, -1, 1), places.view(1, 1, 1, -1));

@@ -21,8 +21,9 @@ internal static class DecoderOps
     /// <param name="keys">[B, K, S, d]</param>
     /// <param name="values">[B, K, S, d]</param>
     /// <param name="hidden">[B or 1, 1, T, S], true where a query must not look.</param>
+    /// <param name="cap">c where scores x are c tanh(x / c); null: they are as they come.</param>
     /// <returns>[B, T, H * d]</returns>
-    public static Tensor Attention(Tensor query, Tensor keys, Tensor values, Tensor hidden)
+    public static Tensor Attention(Tensor query, Tensor keys, Tensor values, Tensor hidden, double? cap)
     {
         var (batch, length, heads, width) = (query.size(0), query.size(1), query.size(2), query.size(3));
         var (keyHeads, span) = (keys.size(1), keys.size(2));
@@ -30,10 +31,14 @@ internal static class DecoderOps
         // The heads that share a key head are further rows of one product: nothing is repeated.
         var q = query.transpose(1, 2).reshape(batch * keyHeads, group * length, width);
         var scores = q.mul(1 / Math.Sqrt(width)).bmm(keys.reshape(batch * keyHeads, span, width).transpose(1, 2));
+        if (cap is { } bound) scores = Capped(scores, bound);
         var shares = scores.view(batch, heads, length, span).masked_fill_(hidden, double.NegativeInfinity).softmax(-1);
         return shares.view(batch * keyHeads, group * length, span).bmm(values.reshape(batch * keyHeads, span, width))
             .view(batch, heads, length, width).transpose(1, 2).reshape(batch, length, heads * width);
     }
+
+    /// <summary>c tanh(x / c).</summary>
+    public static Tensor Capped(Tensor x, double cap) => x.div(cap).tanh().mul(cap);
 
     /// <summary>Negative log-likelihood of each target, f32, without a gradient.</summary>
     /// <param name="logits">[N, V]</param>

@@ -36,10 +36,14 @@ internal sealed class DecoderParameters : IDisposable
         Blocks = [.. Enumerable.Range(0, config.Layers).Select(layer => config.Recurrent is null ? Transformer(layer) : Recurrent(layer))];
 
         DecoderBlock Transformer(int layer) => new(
-            Affine(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "qkv_proj")), Affine(WeightNames.Projection(layer, "o_proj")))
+            Optional(WeightNames.AttentionNorm(layer)), Affine(WeightNames.Projection(layer, "qkv_proj")), Affine(WeightNames.Projection(layer, "o_proj")))
         {
-            HeadNorms = config.QueryKeyNorm ? new HeadNorms(at[WeightNames.HeadNorm(layer, 'q')], at[WeightNames.HeadNorm(layer, 'k')]) : null,
-            Mlp = new MlpWeights(Affine(WeightNames.MlpNorm(layer)), Affine(WeightNames.Projection(layer, "gate_up_proj")), Affine(WeightNames.Projection(layer, "down_proj"))),
+            QueryKeyNorms = config.QueryKeyNorm != QueryKeyNormKind.None ? new QueryKeyNorms(at[WeightNames.HeadNorm(layer, 'q')], at[WeightNames.HeadNorm(layer, 'k')]) : null,
+            OutputNorm = Optional(WeightNames.OutputNorm(layer, WeightNames.MixerOutputNorm)),
+            Mlp = new MlpWeights(Optional(WeightNames.MlpNorm(layer)), Affine(WeightNames.Projection(layer, "gate_up_proj")), Affine(WeightNames.Projection(layer, "down_proj")))
+            {
+                OutputNorm = Optional(WeightNames.OutputNorm(layer, WeightNames.MlpOutputNorm)),
+            },
         };
         DecoderBlock Recurrent(int layer)
         {
@@ -51,6 +55,7 @@ internal sealed class DecoderParameters : IDisposable
 
             Tensor Mixer(string name) => at[WeightNames.Mixer(layer, name)];
         }
+        Affine? Optional(string name) => at.ContainsKey(name) ? Affine(name) : null;
         Affine Affine(string name) => new(at[name], at.GetValueOrDefault(WeightNames.Bias(name)));
     }
 
@@ -90,10 +95,14 @@ internal readonly record struct Affine(Tensor Weight, Tensor? Bias);
 /// <summary>One block's tensors: a mixer of tokens between two projections and, in a transformer, a second half.</summary>
 /// <param name="Input">[q + 2 kv, d]: rows of q_proj, k_proj, v_proj; or in_proj.</param>
 /// <param name="Output">[d, q]: o_proj; or out_proj.</param>
-internal sealed record DecoderBlock(Affine MixerNorm, Affine Input, Affine Output)
+/// <param name="MixerNorm">Of what goes in; null where only what comes out is normalized.</param>
+internal sealed record DecoderBlock(Affine? MixerNorm, Affine Input, Affine Output)
 {
-    /// <summary>Null where queries and keys are not normalised.</summary>
-    public HeadNorms? HeadNorms { get; init; }
+    /// <summary>Of what the mixer adds; null where it is added as it is.</summary>
+    public Affine? OutputNorm { get; init; }
+
+    /// <summary>Null where queries and keys are not normalized.</summary>
+    public QueryKeyNorms? QueryKeyNorms { get; init; }
 
     /// <summary>Null in a state-space model.</summary>
     public MlpWeights? Mlp { get; init; }
@@ -105,8 +114,13 @@ internal sealed record DecoderBlock(Affine MixerNorm, Affine Input, Affine Outpu
     public SelectiveWeights? Selective { get; init; }
 }
 
-/// <summary>Of queries and keys, [width of a head] each.</summary>
-internal sealed record HeadNorms(Tensor Query, Tensor Key);
+/// <summary>Of queries and keys, [width of a head] each, or of all heads together.</summary>
+internal sealed record QueryKeyNorms(Tensor Query, Tensor Key);
 
 /// <param name="GateUp">[2 f, d]: rows of gate_proj, up_proj; [f, d] where there is no gate.</param>
-internal sealed record MlpWeights(Affine Norm, Affine GateUp, Affine Down);
+/// <param name="Norm">Of what goes in; null where only what comes out is normalized.</param>
+internal sealed record MlpWeights(Affine? Norm, Affine GateUp, Affine Down)
+{
+    /// <summary>Of what is added; null where it is added as it is.</summary>
+    public Affine? OutputNorm { get; init; }
+}

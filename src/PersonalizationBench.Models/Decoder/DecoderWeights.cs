@@ -148,7 +148,7 @@ public sealed class DecoderWeights : IDisposable
 
     /// <summary>The products' copies in the order in which they are packed.</summary>
     internal IReadOnlyList<Tensor> Packable =>
-        [.. Compute.Blocks.SelectMany(b => new[] { b.MixerNorm, b.Input, b.Output, b.Mlp!.Norm, b.Mlp.GateUp, b.Mlp.Down }).Append(Compute.FinalNorm).Select(a => a.Weight), Compute.Head];
+        [.. Compute.Blocks.SelectMany(b => new[] { b.MixerNorm!.Value, b.Input, b.Output, b.Mlp!.Norm!.Value, b.Mlp.GateUp, b.Mlp.Down }).Append(Compute.FinalNorm).Select(a => a.Weight), Compute.Head];
 
     /// <summary>Master and copy of every stored tensor; norms, and all where products are f32, are one and the same.</summary>
     internal IEnumerable<(Tensor Master, Tensor Copy)> Pairs() => Masters.Stored.Zip(Compute.Stored, (m, c) => (m.Tensor, c.Tensor));

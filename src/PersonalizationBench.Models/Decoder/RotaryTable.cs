@@ -8,9 +8,10 @@ namespace PersonalizationBench.Models;
 internal sealed class RotaryTable : IDisposable
 {
     private readonly Tensor _cos, _sin;
+    private readonly RotaryTable? _windowed;
 
     /// <summary>Bytes that making it takes.</summary>
-    public static double BytesOf(DecoderConfig config) => 2.0 * (sizeof(float) + sizeof(float)) * config.ContextLength * (config.RotaryDimension / 2);
+    public static double BytesOf(DecoderConfig config) => (config.WindowedRopeTheta is null ? 2.0 : 4.0) * (sizeof(float) + sizeof(float)) * config.ContextLength * (config.RotaryDimension / 2);
 
     public RotaryTable(DecoderConfig config, string device)
     {
@@ -26,7 +27,11 @@ internal sealed class RotaryTable : IDisposable
         }
         _cos = Place(cos, config, half, device);
         _sin = Place(sin, config, half, device);
+        if (config.WindowedRopeTheta is { } other) _windowed = new RotaryTable(config with { RopeTheta = other, RopeScaling = null, WindowedRopeTheta = null }, device);
     }
+
+    /// <summary>Those of layers with a window, where they are others.</summary>
+    public RotaryTable? Windowed => _windowed;
 
     /// <summary>Of all positions, [context, d/2].</summary>
     public (Tensor Cos, Tensor Sin) All => (_cos, _sin);
@@ -53,6 +58,7 @@ internal sealed class RotaryTable : IDisposable
     {
         _cos.Dispose();
         _sin.Dispose();
+        _windowed?.Dispose();
     }
 
     private static Tensor Place(float[] values, DecoderConfig config, int half, string device)

@@ -14,6 +14,9 @@ public static class WeightNames
 
     private const string Input = "in_proj";
 
+    /// <summary>Norms of what comes out of a block's halves, which no file calls so: what files call them names other norms elsewhere.</summary>
+    internal const string MixerOutputNorm = "mixer_output_norm", MlpOutputNorm = "mlp_output_norm";
+
     internal static readonly IReadOnlyList<IReadOnlyList<string>> GatedProducts = [["q_proj", "k_proj", "v_proj"], ["o_proj"], [Gate, "up_proj"], ["down_proj"]];
     internal static readonly IReadOnlyList<IReadOnlyList<string>> PlainProducts = [["q_proj", "k_proj", "v_proj"], ["o_proj"], ["up_proj"], ["down_proj"]];
     internal static readonly IReadOnlyList<IReadOnlyList<string>> RecurrentProducts = [[Input], ["out_proj"]];
@@ -21,6 +24,9 @@ public static class WeightNames
     public static string AttentionNorm(int layer) => FormattableString.Invariant($"model.layers.{layer}.input_layernorm.weight");
 
     public static string MlpNorm(int layer) => FormattableString.Invariant($"model.layers.{layer}.post_attention_layernorm.weight");
+
+    /// <param name="norm"><see cref="MixerOutputNorm"/> or <see cref="MlpOutputNorm"/></param>
+    public static string OutputNorm(int layer, string norm) => FormattableString.Invariant($"model.layers.{layer}.{norm}.weight");
 
     /// <param name="which">q or k</param>
     public static string HeadNorm(int layer, char which) => FormattableString.Invariant($"model.layers.{layer}.self_attn.{which}_norm.weight");
@@ -54,22 +60,26 @@ public static class WeightNames
         for (var layer = 0; layer < config.Layers; layer++)
         {
             var at = layer;
-            foreach (var norm in Norm(AttentionNorm(layer))) yield return norm;
+            foreach (var norm in InputNorm(AttentionNorm(layer))) yield return norm;
             if (config.Recurrent is { } shape)
             {
                 foreach (var name in MixerParts(shape)) yield return Whole(Mixer(layer, name));
                 continue;
             }
             foreach (var stored in Joined("qkv_proj", ["q_proj", "k_proj", "v_proj"], config.QueryKeyValueBias)) yield return stored;
-            if (config.QueryKeyNorm)
+            if (config.QueryKeyNorm != QueryKeyNormKind.None)
             {
                 yield return Whole(HeadNorm(layer, 'q'));
                 yield return Whole(HeadNorm(layer, 'k'));
             }
             foreach (var stored in Joined("o_proj", ["o_proj"], config.OutputBias)) yield return stored;
-            foreach (var norm in Norm(MlpNorm(layer))) yield return norm;
-            foreach (var stored in Joined("gate_up_proj", config.Mlp == MlpKind.SwiGlu ? [Gate, "up_proj"] : ["up_proj"], config.MlpBias)) yield return stored;
+            foreach (var norm in OutputNorms(MixerOutputNorm)) yield return norm;
+            foreach (var norm in InputNorm(MlpNorm(layer))) yield return norm;
+            foreach (var stored in Joined("gate_up_proj", config.IsGated ? [Gate, "up_proj"] : ["up_proj"], config.MlpBias)) yield return stored;
             foreach (var stored in Joined("down_proj", ["down_proj"], config.MlpBias)) yield return stored;
+            foreach (var norm in OutputNorms(MlpOutputNorm)) yield return norm;
+
+            IEnumerable<(string, string[])> OutputNorms(string name) => config.NormPlacement == NormPlacement.Inputs ? [] : Norm(OutputNorm(at, name));
 
             IEnumerable<(string, string[])> Joined(string name, string[] modules, bool bias)
             {
@@ -80,6 +90,8 @@ public static class WeightNames
         }
         foreach (var norm in Norm(FinalNorm)) yield return norm;
         if (!config.TiedHead) yield return Whole(Head);
+
+        IEnumerable<(string, string[])> InputNorm(string name) => config.NormPlacement == NormPlacement.Outputs ? [] : Norm(name);
 
         IEnumerable<(string, string[])> Norm(string name)
         {

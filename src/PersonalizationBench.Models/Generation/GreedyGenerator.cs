@@ -72,7 +72,7 @@ internal static class GreedyGenerator
             var positions = rows.Select((r, i) => (long)Math.Min(capacity - 1, r.Tokens.Length + Math.Max(0, generated[i].Count - 1))).ToArray();
             var ids = tensor(next.Select(t => (long)t).ToArray()).view(-1, 1).to(torch.device(weights.Device));
             var hidden = DecoderNetwork.Continue(config, weights.Compute, model.Rotary, ids, positions, null, adapters, cache);
-            var produced = Argmax(DecoderNetwork.Head(weights.Compute, hidden));
+            var produced = Argmax(DecoderNetwork.Head(weights.Config, weights.Compute, hidden));
             for (var i = 0; i < rows.Count; i++)
             {
                 if (!live[i]) continue;
@@ -93,7 +93,7 @@ internal static class GreedyGenerator
             using var inner = NewDisposeScope();
             var read = PromptReading.Read(model, groups, sequences, adapters, cache);
             var last = tensor(rows.Select((r, i) => read.Index(i, r.Tokens.Length - 1)).ToArray()).to(torch.device(weights.Device));
-            var logits = DecoderNetwork.Head(weights.Compute, read.Hidden.index_select(0, last));
+            var logits = DecoderNetwork.Head(weights.Config, weights.Compute, read.Hidden.index_select(0, last));
             ScoreCandidates(logits);
             return Argmax(logits);
         }

@@ -16,9 +16,9 @@ internal sealed record ReadBatch(Tensor Hidden, int Length, long[] Starts)
 /// values, or a state.</summary>
 internal static class PromptReading
 {
-    /// <summary>Bounds of a batch: rows, rows x longest, and bytes of its cache.</summary>
+    /// <summary>Bounds of a batch: rows, rows x longest, bytes of its cache, and of what is alive of it within a layer.</summary>
     private const int MaxTokens = 16384, MaxRows = 256;
-    private const long MaxCacheBytes = 256L << 20;
+    private const long MaxCacheBytes = 256L << 20, MaxLayerBytes = 256L << 20;
 
     /// <param name="sequences">All of them.</param>
     /// <param name="capacity">Tokens that a sequence can come to.</param>
@@ -50,9 +50,12 @@ internal static class PromptReading
 
         int Rest(int member, PrefixGroup group) => sequences[member].Tokens.Length - (group.Members.Contains(member) ? group.Prefix : 0);
 
-        bool Fits(IReadOnlyList<int> rows, bool cached, int longest) => rows.Count <= MaxRows && (long)rows.Count * longest <= MaxTokens
+        bool Fits(IReadOnlyList<int> rows, bool cached, int longest) => rows.Count <= MaxRows && (long)rows.Count * longest <= MaxTokens && rows.Count * longest * LayerBytesOf(model.Config) <= MaxLayerBytes
             && (!cached || DecoderCache.BytesOf(model.Config, rows.Count, rows.Max(capacity), model.Weights.ComputeType) <= MaxCacheBytes);
     }
+
+    /// <summary>Of one token: the input and what is made of it, by its widest products.</summary>
+    private static long LayerBytesOf(DecoderConfig config) => sizeof(float) * (4L * config.Dimension + 2L * config.Products.Max(product => product.Sum(m => (long)config.ProjectionShape(m).Output)));
 
     /// <summary>Reads the rows of the groups in order; what comes of it lives in the current dispose scope.</summary>
     /// <param name="cache">Filled; needed where anything is shared.</param>

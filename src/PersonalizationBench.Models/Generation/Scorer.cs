@@ -91,9 +91,8 @@ internal static class Scorer
 
         float[] Losses()
         {
-            var device = torch.device(weights.Device);
-            var selected = read.Hidden.index_select(0, tensor(places.ToArray()).to(device));
-            return DecoderOps.TokenLosses(DecoderNetwork.Head(weights.Compute, selected), tensor(targets.ToArray()).to(device)).cpu().data<float>().ToArray();
+            var selected = read.Hidden.index_select(0, tensor(places.ToArray()).to(torch.device(weights.Device)));
+            return DecoderNetwork.Losses(config, weights.Compute, selected, [.. targets]);
         }
     }
 

@@ -103,7 +103,7 @@ internal sealed class TrainingBatch
         var embedding = adapters is null ? weights.Masters.Embedding : weights.FrozenEmbedding;
         var hidden = DecoderNetwork.Forward(weights.Config, weights.Compute, embedding, rotary, tokens, adapters);
         if (_places is not null) hidden = hidden.index_select(0, tensor(_places).to(device));
-        return TorchExtras.CrossEntropy(DecoderNetwork.Head(weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
+        return TorchExtras.CrossEntropy(DecoderNetwork.Head(weights.Config, weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
     }
 
     private (Tensor Total, Tensor Losses) InOneCall(DecoderWeights weights, RotaryTable rotary, AdapterRows adapters, PackedLlama packed)

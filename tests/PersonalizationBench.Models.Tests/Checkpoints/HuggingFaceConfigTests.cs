@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Kernels;
+using PersonalizationBench.Tests;
 
 namespace PersonalizationBench.Models.Tests.Checkpoints;
 
@@ -28,12 +29,82 @@ public sealed class HuggingFaceConfigTests
         }
     }
 
+    [Theory]
+    [InlineData("[0.0, Infinity]")]
+    [InlineData("[0.0, \"Infinity\"]")]
+    [InlineData("[0.0, {\"__float__\": \"Infinity\"}]")] // transformers 5
+    [InlineData("[{\"__float__\": \"-Infinity\"}, {\"__float__\": \"Infinity\"}]")]
+    [InlineData("[-Infinity, 1e999]")]
+    public void Infinity_is_read_however_it_is_written(string limit) =>
+        Assert.Equal((0.0, null), Read(Mamba2With(limit)).StateSpace is { } s ? (s.MinStep, s.MaxStep) : default);
+
+    [Theory]
+    [InlineData("[0.0, NaN]", "time_step_limit: expected [low, high], found [0, NaN]")]
+    [InlineData("[0.0, {\"__float__\": \"NaN\"}]", "time_step_limit: expected [low, high], found [0, NaN]")]
+    [InlineData("[0.0, {\"__float__\": \"large\"}]", "time_step_limit: expected a number, found {\"__float__\": \"large\"}")]
+    [InlineData("[0.0, {\"__int__\": \"Infinity\"}]", "time_step_limit: expected a number")]
+    [InlineData("[0.0]", "time_step_limit: expected [low, high], found [0]")]
+    public void What_is_no_bound_is_refused(string limit, string expected) =>
+        Assert.Contains(expected, Assert.Throws<PbenchException>(() => Read(Mamba2With(limit))).Message, StringComparison.Ordinal);
+
     [Fact]
-    public void Pythons_infinity_is_read()
+    public void Other_numbers_may_not_be_infinite_or_none()
     {
-        var text = HuggingFaceConfig.Write(new DecoderConfig(100, 32, 2, 0, 0, 0, 64) { ModelType = "mamba2", StateSpace = new StateSpaceShape(8, 8, 16) });
-        foreach (var limit in new[] { "[0.0, Infinity]", "[0.0, \"Infinity\"]" })
-            Assert.Null(Read(text.Replace("\"n_groups\"", $"\"time_step_limit\": {limit}, \"n_groups\"", StringComparison.Ordinal)).StateSpace!.MaxStep);
+        foreach (var value in new[] { "NaN", "{\"__float__\":\"NaN\"}", "{\"__float__\":\"-Infinity\"}" })
+            Assert.Contains("rope_theta must be positive", Assert.Throws<PbenchException>(() => Read(Llama.Replace("\"use_cache\": true", $"\"rope_theta\": {value}", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
+    }
+
+    private static string Mamba2With(string limit) =>
+        HuggingFaceConfig.Write(new DecoderConfig(100, 32, 2, 0, 0, 0, 64) { ModelType = "mamba2", StateSpace = new StateSpaceShape(8, 8, 16) }).Replace("\"n_groups\"", $"\"time_step_limit\": {limit}, \"n_groups\"", StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("_attn_implementation_autoset", "true")]
+    [InlineData("_attn_implementation", "\"sdpa\"")]
+    [InlineData("_experts_implementation_internal", "\"eager\"")]
+    [InlineData("_name_or_path", "\"here\"")]
+    [InlineData("_num_labels", "2")]
+    [InlineData("_commit_hash", "\"0f3a\"")]
+    [InlineData("is_llama_config", "true")]
+    [InlineData("is_mistral_config", "true")]
+    [InlineData("runtime_config", "{ \"threads\": 4 }")]
+    [InlineData("bos_token_id", "1")]
+    [InlineData("image_token_id", "1")]
+    [InlineData("eos_token_ids", "[1, 2]")]
+    [InlineData("hidden_dropout_prob", "0.1")]
+    [InlineData("embedding_dropout", "0.1")]
+    [InlineData("resid_pdrop", "0.1")]
+    [InlineData("dropout", "0.1")]
+    [InlineData("initializer_factor", "1.0")]
+    [InlineData("router_aux_loss_coef", "0.01")]
+    [InlineData("summary_proj_to_labels", "true")]
+    [InlineData("unsloth_version", "\"2026.1\"")]
+    [InlineData("transformers_version", "\"5.24.0\"")]
+    [InlineData("id2label", "{ \"0\": \"a\" }")]
+    public void What_libraries_write_of_themselves_and_of_training_changes_nothing(string key, string value) => Assert.Equal(Read(Llama), Read(With(key, JsonNode.Parse(value))));
+
+    [Theory]
+    [InlineData("_remove_final_layer_norm", "true")]
+    [InlineData("_sliding_window_pattern", "6")]
+    [InlineData("is_causal", "true")]
+    [InlineData("is_llama", "true")]
+    [InlineData("dropout_layers", "2")]
+    [InlineData("runtime", "1")]
+    public void What_only_looks_like_it_is_refused(string key, string value) =>
+        Assert.Contains($"{key} {value} is not known here", Assert.Throws<PbenchException>(() => Read(With(key, JsonNode.Parse(value)))).Message, StringComparison.Ordinal);
+
+    public static TheoryData<string> BugCases => ["attn_autoset", "is_llama_config", "mamba2-infinity"];
+
+    /// <summary>Small files made after public reports (<c>refs/bug-cases</c> of the data folder).</summary>
+    [SkippableTheory]
+    [MemberData(nameof(BugCases))]
+    public void Configurations_that_fell_are_read_as_without_what_they_fell_over(string name)
+    {
+        var path = SharedData.Require($"refs/bug-cases/config/{name}/config.json");
+        var json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        foreach (var inert in new[] { "_attn_implementation_autoset", "is_llama_config" }) json.Remove(inert);
+        if (json["time_step_limit"] is JsonArray limit) limit[1] = 1e30;
+        var plain = Read(json.ToJsonString());
+        Assert.Equal(plain.StateSpace is { } state ? plain with { StateSpace = state with { MaxStep = null } } : plain, HuggingFaceConfig.Read(File.ReadAllText(path), path));
     }
 
     // The fields of state-spaces/mamba-130m-hf.
@@ -94,6 +165,42 @@ public sealed class HuggingFaceConfigTests
         Assert.Equal([null, 4], new[] { config.WindowOf(0), config.WindowOf(1) });
         Assert.Null(Read(With("model_type", "qwen2"), With("sliding_window", 4)).SlidingWindow); // not in use unless said so
     }
+
+    [Fact]
+    public void Layers_of_gemmas_are_told_in_the_old_way_and_the_new()
+    {
+        (string, JsonNode?)[] gemma = [With("model_type", "gemma3_text"), With("num_hidden_layers", 7), With("num_key_value_heads", 2), With("head_dim", 8), With("sliding_window", 4)];
+        var old = Read([.. gemma, With("rope_theta", 1e6), With("rope_local_base_freq", 5000.0), With("rope_scaling", new JsonObject { ["rope_type"] = "linear", ["factor"] = 8.0 }), With("sliding_window_pattern", 3)]);
+        var layers = new JsonArray([.. Enumerable.Range(1, 7).Select(i => (JsonNode)(i % 3 == 0 ? "full_attention" : "sliding_attention"))]);
+        var parameters = new JsonObject
+        {
+            ["full_attention"] = new JsonObject { ["rope_type"] = "linear", ["factor"] = 8.0, ["rope_theta"] = 1e6 },
+            ["sliding_attention"] = new JsonObject { ["rope_type"] = "default", ["rope_theta"] = 5000.0 },
+        };
+        Assert.Equal(old, Read([.. gemma, With("rope_parameters", parameters), With("layer_types", layers), With("_sliding_window_pattern", 6)]));
+        Assert.Equal([4, 4, null, 4, 4, null, 4], Enumerable.Range(0, 7).Select(old.WindowOf));
+        Assert.Equal((new LinearRopeScaling(8), 5000.0), (old.RopeScaling, old.WindowedRopeTheta));
+        Assert.False(old.IsPlainLlama);
+    }
+
+    [Fact]
+    public void A_cap_that_is_said_to_be_none_is_none()
+    {
+        (string, JsonNode?)[] gemma = [With("model_type", "gemma2"), With("num_key_value_heads", 2), With("head_dim", 8)];
+        Assert.Equal((50.0, 30.0), Read(gemma) is var c ? (c.AttentionCap, c.LogitCap) : default);
+        Assert.Equal((null, null), Read([.. gemma, With("attn_logit_softcapping", null), With("final_logit_softcapping", null)]) is var none ? (none.AttentionCap, none.LogitCap) : default);
+    }
+
+    [Theory]
+    [InlineData("smollm3", "no_rope_layers", "[1, 2]", "no_rope_layers: expected 2 times 0 or 1, one for each layer")]
+    [InlineData("smollm3", "layer_types", "[\"full_attention\", \"chunked_attention\"]", "layer_types: expected 2 times 'full_attention' or 'sliding_attention'")]
+    [InlineData("olmo3", "sliding_window", "4", "layer_types is missing")]
+    [InlineData("gemma2", "hidden_activation", "\"gelu\"", "hidden_activation 'gelu' is not supported")]
+    [InlineData("gemma2", "attn_logit_softcapping", "-1.0", "attn_logit_softcapping must be positive")]
+    [InlineData("phi3", "rope_scaling", "{ \"type\": \"longrope\" }", "rope_scaling.type 'longrope' is not supported")]
+    [InlineData("gemma2", "use_bidirectional_attention", "true", "use_bidirectional_attention true is not known here")]
+    public void What_other_families_say_and_cannot_be_done_is_refused_by_name(string type, string key, string value, string expected) =>
+        Assert.Contains(expected, Assert.Throws<PbenchException>(() => Read(With("model_type", type), With("num_key_value_heads", 2), With(key, JsonNode.Parse(value)))).Message, StringComparison.Ordinal);
 
     public static TheoryData<string, string, string> Refused => new()
     {

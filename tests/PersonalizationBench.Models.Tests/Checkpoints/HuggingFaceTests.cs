@@ -66,7 +66,7 @@ public sealed class HuggingFaceTests
             tensor(sequences.SelectMany(s => s.Select(t => (long)t)).ToArray()).view(1, -1),
             tensor(sequences.SelectMany((s, i) => new[] { starts[i], s.Length }).ToArray()).view(-1, 2),
             tensor(sequences.SelectMany(s => Enumerable.Range(0, s.Length).Select(t => (long)t)).ToArray()));
-        var packed = TensorConversion.Singles(DecoderNetwork.Head(loaded.Weights.Compute, DecoderNetwork.Forward(loaded.Config, loaded.Weights.Compute, loaded.Weights.Compute.Embedding, loaded.Rotary, tokens, null))).ToArray();
+        var packed = TensorConversion.Singles(DecoderNetwork.Head(loaded.Config, loaded.Weights.Compute, DecoderNetwork.Forward(loaded.Config, loaded.Weights.Compute, loaded.Weights.Compute.Embedding, loaded.Rotary, tokens, null))).ToArray();
         var alone = sequences.SelectMany(s => Logits(loaded, [s])).ToArray();
         Assert.All(alone.Zip(packed), p => Assert.Equal(p.First, p.Second, 1e-4));
     }
@@ -295,7 +295,7 @@ public sealed class HuggingFaceTests
         using var off = no_grad();
         var ids = Batches.Padded(rows, rows.Max(r => r.Length), "cpu");
         var hidden = DecoderNetwork.Forward(loaded.Config, loaded.Weights.Compute, loaded.Weights.Compute.Embedding, loaded.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Length))), adapters);
-        return TensorConversion.Singles(DecoderNetwork.Head(loaded.Weights.Compute, hidden)).ToArray();
+        return TensorConversion.Singles(DecoderNetwork.Head(loaded.Config, loaded.Weights.Compute, hidden)).ToArray();
     }
 
     private static int Best(IEnumerable<float> logits) => logits.Select((value, index) => (value, index)).MaxBy(p => p.value).index;

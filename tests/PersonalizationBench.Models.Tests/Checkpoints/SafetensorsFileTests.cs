@@ -40,6 +40,38 @@ public class SafetensorsFileTests
         Assert.Equal(float.Pi, BitConverter.ToSingle(part));
     }
 
+    [SkippableTheory]
+    [InlineData("two-empties-same-offset", 4)]
+    [InlineData("metadata-only", 0)]
+    public void What_is_odd_but_valid_opens(string name, int tensors)
+    {
+        using var file = SafetensorsFile.Open(SharedData.Require($"refs/bug-cases/safetensors/{name}.safetensors"));
+        Assert.Equal(tensors, file.Tensors.Count);
+        Assert.All(file.Tensors, t => Assert.Equal(t.Length, file.Read(t.Name).Length));
+    }
+
+    [SkippableFact]
+    public void Weights_of_a_type_that_is_no_weights_type_here_are_refused_by_tensor_and_type()
+    {
+        var path = SharedData.Require("refs/bug-cases/safetensors/dtype-F8_E4M3.safetensors");
+        using var file = SafetensorsFile.Open(path);
+        Assert.Equal($"{path}: tensor 't': expected a floating-point tensor (F32, F16, BF16 or F64), found F8_E4M3", Assert.Throws<PbenchException>(() => file.ReadSingles("t")).Message);
+    }
+
+    [Theory]
+    [InlineData("F4")]
+    [InlineData("F8_E8M0")]
+    [InlineData("F6_E2M3")]
+    [InlineData("C64")]
+    public void A_type_that_is_not_known_is_refused_by_tensor_and_type(string type)
+    {
+        var header = Encoding.UTF8.GetBytes($"{{\"t\":{{\"dtype\":\"{type}\",\"shape\":[8],\"data_offsets\":[0,8]}}}}");
+        var length = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        var error = Assert.Throws<PbenchException>(() => SafetensorsFile.Open(new MemoryStream([.. length, .. header, .. new byte[8]]), "odd.safetensors"));
+        Assert.StartsWith($"odd.safetensors: tensor 't': unknown dtype '{type}'; expected one of ", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void BytesDoNotDependOnTheOrderGivenAndDataAreAligned()
     {

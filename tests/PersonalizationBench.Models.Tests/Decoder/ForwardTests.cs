@@ -127,6 +127,6 @@ public sealed class ForwardTests
         var ids = Batches.Padded(rows, rows.Max(r => r.Length), "cpu");
         var weights = loaded.Weights;
         var hidden = DecoderNetwork.Forward(loaded.Config, weights.Compute, weights.Compute.Embedding, loaded.Rotary, new TokenRows(ids, Batches.Lengths(rows.Select(r => r.Length))), null);
-        return DecoderNetwork.Head(weights.Compute, hidden).to(ScalarType.Float32).data<float>().ToArray();
+        return DecoderNetwork.Head(weights.Config, weights.Compute, hidden).to(ScalarType.Float32).data<float>().ToArray();
     }
 }

@@ -36,6 +36,24 @@ public sealed class MemoryTests
         Assert.Throws<InvalidOperationException>(() => MachineMemory.Take<int>("here", "the weights", 1, "cpu", () => throw new InvalidOperationException("something else")));
     }
 
+    [SkippableFact]
+    public void Scoring_holds_neither_the_logits_of_a_batch_nor_what_its_layers_made()
+    {
+        const string Marks = "/proc/self/clear_refs";
+        Skip.IfNot(File.Exists(Marks), "the largest memory in use can be told on Linux alone");
+        // Logits of all targets: 1.6 GB. What all layers make of all tokens: 2 GB.
+        var config = new DecoderConfig(49152, 128, 12, 4, 4, 352, 128);
+        using var loaded = new LoadedBase(BaseFolder.InfoOf("wide", "digest", config), DecoderWeights.Initialise(config, seed: 1, Precision.Float32), new NumberTokenizer(config.VocabularySize)) { AnswersInPages = false };
+        var random = new DeterministicRandom(1);
+        List<ScoreRequest> requests = [.. Enumerable.Range(0, 128).Select(_ => new ScoreRequest(TinyModels.Tokens(config, 64, random), TinyModels.Tokens(config, 64, random)))];
+        File.WriteAllText(Marks, "5");
+        var before = Peak();
+        loaded.Score(requests, CostMeter.Unread(), CancellationToken.None);
+        Assert.InRange(Peak() - before, 0, 800L << 20);
+
+        static long Peak() => 1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     [Fact]
     public void Weights_without_number_are_counted_as_the_most_there_are() =>
         Assert.Equal(long.MaxValue, new DecoderConfig(int.MaxValue, int.MaxValue - 1, int.MaxValue / 1000000, 2, 2, int.MaxValue, 128, TiedHead: false).Parameters);

@@ -268,7 +268,8 @@ def mamba2(config, ids, w=None):
             cs = read[:, s].view(b, groups, state).repeat_interleave(heads // groups, 1)
             h = h * torch.exp(dt[:, s] * a)[..., None, None] + dt[:, s][..., None, None] * v[..., None] * bs[:, :, None, :]
             ys.append(((h * cs[:, :, None, :]).sum(-1) + w[p + "D"][:, None] * v).reshape(b, inner))
-        y = rms_norm(torch.stack(ys, 1) * F.silu(gate), w[p + "norm.weight"], eps)
+        # Each group is normalized by itself, as in the authors' RMSNormGated and in transformers 5.
+        y = rms_norm((torch.stack(ys, 1) * F.silu(gate)).view(b, t, groups, -1), w[p + "norm.weight"].view(groups, -1), eps).reshape(b, t, inner)
         x = x + F.linear(y, w[p + "out_proj.weight"])
     x = rms_norm(x, w["backbone.norm_f.weight"], eps)
     return w, x @ w.get("lm_head.weight", w["backbone.embeddings.weight"]).t()

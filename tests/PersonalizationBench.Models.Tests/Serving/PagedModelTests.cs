@@ -179,7 +179,7 @@ public sealed class PagedModelTests
         var adapters = bank.Rows([sequence.Slot], loaded.Weights.ComputeType);
         var ids = tensor(sequence.Tokens.Select(t => (long)t).ToArray()).view(1, -1);
         var hidden = DecoderNetwork.Forward(Shape, loaded.Weights.Compute, loaded.Weights.Compute.Embedding, loaded.Rotary, new TokenRows(ids, null), adapters);
-        return DecoderNetwork.Head(loaded.Weights.Compute, hidden.narrow(0, sequence.Tokens.Length - 1, 1)).data<float>().ToArray();
+        return DecoderNetwork.Head(loaded.Config, loaded.Weights.Compute, hidden.narrow(0, sequence.Tokens.Length - 1, 1)).data<float>().ToArray();
     }
 
     private sealed record Sequence(int Slot, int[] Tokens);
