@@ -134,6 +134,15 @@ public sealed partial class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task The_page_of_compatibility_is_what_the_command_prints()
+    {
+        Assert.Equal(0, await _desk.Run("list", "--formats"));
+        var at = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(at!.FullName, "PersonalizationBench.sln"))) at = at.Parent;
+        Assert.Equal(File.ReadAllText(Path.Combine(at.FullName, "docs", "compatibility.md")), _desk.Output);
+    }
+
+    [Fact]
     public async Task List_names_what_a_study_may_name()
     {
         _ = Study;

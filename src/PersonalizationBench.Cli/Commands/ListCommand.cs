@@ -10,9 +10,15 @@ internal static class ListCommand
 {
     public static Command Create(Workbench bench)
     {
-        var command = new Command("list", "What there is: strategies, bases, datasets, studies");
-        command.SetAction(_ =>
+        var formats = new Option<bool>("--formats") { Description = "Instead, what files of bases, tokenizers and adapters are read, as docs/compatibility.md has it" };
+        var command = new Command("list", "What there is: strategies, bases, datasets, studies") { formats };
+        command.SetAction(parse =>
         {
+            if (parse.GetValue(formats))
+            {
+                bench.Output.Write(CompatibilityPage.Text());
+                return;
+            }
             Section(bench, "strategies", bench.Strategies.Strategies.Select(s => (s.Type, s.Summary)));
             Section(bench, "bases", bench.Bases.Names.Select(name => (name, Describe(bench, name))));
             Section(bench, "datasets", bench.Datasets.Select(d => (d.Name, d.Summary)));

@@ -8,6 +8,8 @@ public static class Metric
     public const string Style = "style";
     public const string BitsPerByte = "bits-per-byte";
 
+    public static readonly IReadOnlyList<string> All = [ExactMatch, Choice, Style, BitsPerByte];
+
     /// <summary>Everything but bits per byte is better when higher, and lies in 0..1.</summary>
     public static bool IsHigherBetter(string metric) => metric != BitsPerByte;
 }

@@ -22,6 +22,8 @@ internal static class Decoders
         ["Sequence"] = Sequence,
     };
 
+    public static IEnumerable<string> Types => Known.Keys;
+
     /// <summary>Without a decoder the tokens are put side by side with spaces between them.</summary>
     public static Decoder Read(JsonPart? part) => part is null ? tokens => [string.Join(' ', tokens)] : part.ReadByType(Known);
 

@@ -29,6 +29,8 @@ internal static class Normalizers
         ["Sequence"] = Sequence,
     };
 
+    public static IEnumerable<string> Types => Known.Keys;
+
     public static Normalizer Read(JsonPart? part) => part is null ? (text, _) => text : part.ReadByType(Known);
 
     private static Normalizer Sequence(JsonPart part)

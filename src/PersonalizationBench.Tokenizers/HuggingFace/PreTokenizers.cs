@@ -25,6 +25,8 @@ internal static class PreTokenizers
         ["Sequence"] = part => InSequence([.. part.Required("pretokenizers").Items().Select(Read)]),
     };
 
+    public static IEnumerable<string> Types => Known.Keys;
+
     public static PreTokenizer Read(JsonPart? part) => part is null ? pieces => pieces : part.ReadByType(Known);
 
     private static PreTokenizer Each(Action<Piece, List<Piece>> split) => pieces =>

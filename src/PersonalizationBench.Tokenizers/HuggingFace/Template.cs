@@ -34,14 +34,18 @@ internal sealed record Template(IReadOnlyList<TemplatePart> Single, IReadOnlyLis
     }
 
     /// <param name="ids">Every token's id: a template that gives a token another one is refused.</param>
-    public static Template Read(JsonPart? part, IReadOnlyDictionary<string, int> ids) => part is null ? Nothing : part.ReadByType(new Dictionary<string, Func<JsonPart, Template>>
+    public static Template Read(JsonPart? part, IReadOnlyDictionary<string, int> ids) => part is null ? Nothing : part.ReadByType(Known(ids));
+
+    public static IEnumerable<string> Types => Known(new Dictionary<string, int>()).Keys;
+
+    private static Dictionary<string, Func<JsonPart, Template>> Known(IReadOnlyDictionary<string, int> ids) => new()
     {
         ["TemplateProcessing"] = p => ReadTemplate(p, ids),
         ["RobertaProcessing"] = p => ReadRoberta(p, ids),
         ["BertProcessing"] = p => ReadBert(p, ids),
         ["ByteLevel"] = p => p.Ignoring("use_regex").Done(Nothing with { TrimsOffsets = p.Bool("trim_offsets", true), PrefixSpace = p.Bool("add_prefix_space", true) }),
         ["Sequence"] = p => p.Required("processors").Items().Select(step => Read(step, ids)).Aggregate(Nothing, Around),
-    });
+    };
 
     /// <summary>What the later of two puts around what the earlier one made.</summary>
     private static Template Around(Template inner, Template outer)

@@ -24,6 +24,8 @@ internal abstract class TokenModel(Dictionary<string, int> vocabulary)
         ["WordPiece"] = WordPieceModel.Read,
     };
 
+    public static IEnumerable<string> Types => Known.Keys;
+
     /// <summary>Reads <c>model</c>; what is not known is refused by name. The oldest files (GPT-2's, BERT's) give no type: it is
     /// told by a key that only it has.</summary>
     public static TokenModel Read(JsonPart part) => part.ReadByType(Known,
