@@ -56,7 +56,7 @@ public sealed class EnginesBenchmark(IReadOnlyList<EngineSide> sides, EnginesOpt
             {
                 var taking = sides.Where(s => s.Level == row.Level).ToList();
                 foreach (var side in taking) Start(side);
-                foreach (var record in Turns(row, taking, side => processes[side].Time(new TimedTurn(row.Workload, row.Model, row.Precision, options.Seconds)), options.Rounds, warm: true, s => names[s], cancellation)) yield return record;
+                foreach (var record in Turns(row, taking, (side, seconds) => processes[side].Time(new TimedTurn(row.Workload, row.Model, row.Precision, seconds)), options.Rounds, warm: true, s => names[s], cancellation)) yield return record;
             }
             if (options.StudyRounds == 0) yield break;
             var study = new EngineRow(EngineWorkloads.Study, Path.GetFileNameWithoutExtension(options.Study), "auto", EngineRecord.Best);
@@ -65,7 +65,7 @@ public sealed class EnginesBenchmark(IReadOnlyList<EngineSide> sides, EnginesOpt
             // Nothing else is in memory while a study runs.
             foreach (var process in processes.Values) process.Dispose();
             processes.Clear();
-            foreach (var record in Turns(study, studying, side => Study(side, cancellation), options.StudyRounds, warm: false, s => names[s], cancellation)) yield return record;
+            foreach (var record in Turns(study, studying, (side, _) => Study(side, cancellation), options.StudyRounds, warm: false, s => names[s], cancellation)) yield return record;
         }
         finally
         {
@@ -80,7 +80,7 @@ public sealed class EnginesBenchmark(IReadOnlyList<EngineSide> sides, EnginesOpt
         }
     }
 
-    private List<EngineRecord> Turns(EngineRow row, List<EngineSide> taking, Func<EngineSide, TurnResult> time, int rounds, bool warm, Func<EngineSide, string> engine, CancellationToken cancellation)
+    private List<EngineRecord> Turns(EngineRow row, List<EngineSide> taking, Func<EngineSide, double, TurnResult> time, int rounds, bool warm, Func<EngineSide, string> engine, CancellationToken cancellation)
     {
         var results = taking.ToDictionary(s => s, _ => new List<TurnResult>());
         for (var round = warm ? -1 : 0; round < rounds; round++)
@@ -88,7 +88,7 @@ public sealed class EnginesBenchmark(IReadOnlyList<EngineSide> sides, EnginesOpt
             foreach (var side in taking)
             {
                 cancellation.ThrowIfCancellationRequested();
-                var result = time(side);
+                var result = time(side, round < 0 ? 0 : options.Seconds);
                 if (round >= 0) results[side].Add(result);
             }
         }

@@ -14,7 +14,7 @@ internal static class EnginesCommand
 {
     private const string Driver = "engine-driver", Csv = "engines.csv", OldCommit = "7ae483d";
 
-    private static readonly Option<int> s_rounds = new("--rounds") { Description = "Timed turns of each engine in each row", DefaultValueFactory = _ => 5 };
+    private static readonly Option<int> s_rounds = new("--rounds") { Description = "Timed turns of each engine in each row", DefaultValueFactory = _ => 3 };
     private static readonly Option<double> s_seconds = new("--seconds") { Description = "Seconds that a turn should take", DefaultValueFactory = _ => 0.5 };
     private static readonly Option<int> s_studies = new("--studies") { Description = "Whole studies with each engine; 0: none", DefaultValueFactory = _ => 1 };
     private static readonly Option<string> s_study = new("--study") { Description = "The study", DefaultValueFactory = _ => "experiments/quickstart.yaml" };
