@@ -2,6 +2,7 @@ using PersonalizationBench.Core;
 using PersonalizationBench.Evaluation.Statistics;
 using PersonalizationBench.Kernels;
 using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Reporting.Benchmarks;
 
 namespace PersonalizationBench.Benchmarks;
