@@ -45,29 +45,34 @@ public static class DecodePeer
 
     private static DecodePeerRecord Measure(LoadedBase loaded, string path, int sequences, DecodePeerOptions options, TimeProvider clock, CancellationToken cancellation)
     {
-        using var theirs = new LlamaSharpModel(path, sequences, options.Prompt + options.Answer, Engine.Threads);
+        // Theirs is asked in the way that is fastest here.
+        var variant = LlamaSharpVariant.All.MinBy(v =>
+        {
+            using var trial = Theirs(v);
+            return Enumerable.Range(0, 2).Min(_ => trial.Decode(Asked(0), options.Answer, clock).Tokens.Median());
+        })!;
+        using var theirs = Theirs(variant);
         var (prompts, tokens) = (new List<TimedPair>(), new List<TimedPair>());
         var (looked, same, largest) = (0, 0, 0.0);
         for (var round = 0; round <= options.Rounds; round++)
         {
             cancellation.ThrowIfCancellationRequested();
-            var random = DeterministicRandom.For(round, "decode-peer");
-            int[][] asked = [.. Enumerable.Range(0, sequences).Select(_ => Enumerable.Range(0, options.Prompt).Select(_ => random.Next(loaded.Config.VocabularySize)).ToArray())];
-            // Sequences need not begin together: a token's time is what the further ones take beyond the first.
-            var (_, first) = Ours(1);
-            var (answers, all) = Ours(options.Answer);
+            var asked = Asked(round);
+            // Many sequences need not begin together: a token's time is what the further ones take beyond the first.
+            var (_, first, _) = Ours(1);
+            var (answers, all, own) = Ours(options.Answer);
             var (_, theirFirst, theirTokens) = theirs.Decode(asked, options.Answer, clock);
             if (round == 0) continue;
             prompts.Add(new TimedPair(first, theirFirst));
-            tokens.Add(new TimedPair((all - first) / theirTokens.Count, theirTokens.Average()));
+            tokens.Add(sequences == 1 ? new TimedPair(own.Median(), theirTokens.Median()) : new TimedPair((all - first) / theirTokens.Count, theirTokens.Average()));
             var gaps = theirs.Gaps(asked[0], answers[0].Tokens);
             (looked, same, largest) = (looked + gaps.Length, same + gaps.Count(g => g == 0), Math.Max(largest, gaps.Max()));
 
-            (IReadOnlyList<Generation> Answers, double Seconds) Ours(int answer)
+            (IReadOnlyList<Generation> Answers, double Seconds, IReadOnlyList<double> Tokens) Ours(int answer)
             {
-                var started = clock.GetTimestamp();
-                var generated = loaded.Generate([.. asked.Select(prompt => new GenerationRequest(prompt, answer))], new CostMeter(clock), cancellation);
-                return (generated, clock.GetElapsedTime(started).TotalSeconds);
+                var (meter, started) = (new CostMeter(clock), clock.GetTimestamp());
+                var generated = loaded.Generate([.. asked.Select(prompt => new GenerationRequest(prompt, answer))], meter, cancellation);
+                return (generated, clock.GetElapsedTime(started).TotalSeconds, meter.PerTokenSeconds);
             }
         }
         var (prompt, further) = (new PairedTiming(prompts), new PairedTiming(tokens));
@@ -76,7 +81,7 @@ public static class DecodePeer
             Base = loaded.Info.Name,
             Parameters = loaded.Config.Parameters,
             Engine = Engine.Description,
-            Theirs = LlamaSharpModel.Version,
+            Theirs = $"{LlamaSharpModel.Version}{(variant.IsUnified ? ", one cache" : "")}{(variant.HasFlashAttention ? ", flash attention" : "")}",
             Threads = Engine.Threads,
             WaitPolicy = Engine.WaitPolicy,
             Sequences = sequences,
@@ -97,5 +102,13 @@ public static class DecodePeer
             Same = same,
             LargestGap = largest,
         };
+
+        LlamaSharpModel Theirs(LlamaSharpVariant v) => new(path, sequences, options.Prompt + options.Answer, Engine.Threads, v);
+
+        int[][] Asked(int round)
+        {
+            var random = DeterministicRandom.For(round, "decode-peer");
+            return [.. Enumerable.Range(0, sequences).Select(_ => Enumerable.Range(0, options.Prompt).Select(_ => random.Next(loaded.Config.VocabularySize)).ToArray())];
+        }
     }
 }

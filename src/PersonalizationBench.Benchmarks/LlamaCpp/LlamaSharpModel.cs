@@ -5,6 +5,14 @@ using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Benchmarks;
 
+/// <summary>A way of llama.cpp's to keep and read keys and values.</summary>
+/// <param name="IsUnified">One cache for all sequences, else each has its own.</param>
+/// <param name="HasFlashAttention">Attention in one kernel.</param>
+internal sealed record LlamaSharpVariant(bool IsUnified, bool HasFlashAttention)
+{
+    public static IReadOnlyList<LlamaSharpVariant> All { get; } = [new(false, false), new(false, true), new(true, false), new(true, true)];
+}
+
 /// <summary>A base by llama.cpp in this process, through LLamaSharp: sequences side by side, on the CPU, keys and values in f32.</summary>
 internal sealed class LlamaSharpModel : IDisposable
 {
@@ -16,7 +24,7 @@ internal sealed class LlamaSharpModel : IDisposable
     /// <param name="path">A GGUF file.</param>
     /// <param name="sequences">At once.</param>
     /// <param name="longest">Tokens of a sequence.</param>
-    public LlamaSharpModel(string path, int sequences, int longest, int threads)
+    public LlamaSharpModel(string path, int sequences, int longest, int threads, LlamaSharpVariant variant)
     {
         // It tells of its files and buffers in hundreds of lines.
         if (!NativeLibraryConfig.LLama.LibraryHasLoaded) NativeLibraryConfig.All.WithLogCallback((_, _) => { });
@@ -28,6 +36,8 @@ internal sealed class LlamaSharpModel : IDisposable
             UBatchSize = BatchTokens,
             Threads = threads,
             BatchThreads = threads,
+            KVUnified = variant.IsUnified,
+            FlashAttention = variant.HasFlashAttention,
             GpuLayerCount = 0,
             TypeK = GGMLType.GGML_TYPE_F32,
             TypeV = GGMLType.GGML_TYPE_F32,
