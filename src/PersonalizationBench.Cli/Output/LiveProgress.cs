@@ -31,7 +31,7 @@ internal static class LiveProgress
 
         public void Finished(CellProgress progress, CellResult result)
         {
-            console.Write(new Text(PlainProgress.Line(progress with { Remaining = null }, result) + "\n", result.IsOk ? null : new Style(Color.Red)));
+            console.Write(new Text(PlainProgress.Line(progress with { Remaining = null }, result) + "\n", result.IsOk ? Style.Plain : new Style(Color.Red)));
             _cells!.Increment(1);
         }
     }

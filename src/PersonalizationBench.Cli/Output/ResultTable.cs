@@ -30,7 +30,7 @@ internal static class ResultTable
             var column = new TableColumn(Markup.Escape(table.Header[i]));
             lined.AddColumn(i == 0 ? column.LeftAligned() : column.RightAligned());
         }
-        foreach (var row in table.Rows) lined.AddRow([.. row.Select(f => new Markup(Markup.Escape(f.Text), f.IsBold ? new Style(decoration: Decoration.Bold) : null))]);
+        foreach (var row in table.Rows) lined.AddRow([.. row.Select(f => new Markup(Markup.Escape(f.Text), f.IsBold ? new Style(decoration: Decoration.Bold) : Style.Plain))]);
         return lined;
     }
 }
