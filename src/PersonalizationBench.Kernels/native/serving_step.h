@@ -111,7 +111,7 @@ class ServingStep final : public ServingModel {
 
   static constexpr int64_t kLargest = 64;  // rows in hand at once: a matrix streams by once for them
   static constexpr int64_t kAlone = 8;     // a thread that has so many works on them alone, else all threads share the columns
-  static constexpr int64_t kWorth = 2 << 20;  // multiplications that are worth waking another thread for
+  static constexpr int64_t kWorth = 16 << 20;  // multiplications that are worth waking another thread for
 
   int64_t page_step() const { return s.layers * layer_step(); }
   int64_t layer_step() const { return s.groups * 2 * kPage * s.width; }

@@ -31,7 +31,7 @@ class MeetingPoint {
   }
 
  private:
-  static constexpr int kAwake = 2000;
+  static constexpr int kAwake = 200;
 
   alignas(64) std::atomic<uint32_t> arrived_{0};
 };
