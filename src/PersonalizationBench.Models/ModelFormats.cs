@@ -20,6 +20,10 @@ public static class ModelFormats
         new("Bases as GGUF: `general.architecture`", GgufConfig.Architectures, "Another, a scaling of rotations other than `none` and `linear`, factors of single frequencies, and every key of the architecture that is not known are refused by name."),
         new("Types of tensors in GGUF", Enum.GetNames<GgufElement>(), "Another is refused by its name, with the tensor's.") { Refused = [.. GgufElements.OtherNames] },
         new("Types of weights in safetensors", TensorDTypes.Floating, "Another is refused by its name, with the tensor's."),
-        new("Adapters: `peft_type` of adapter_config.json", PeftConfigFile.Methods, "Another is refused by name."),
+        new("Adapters: `peft_type` of adapter_config.json", AdapterMethods.Read, "Another is refused by name.") { Refused = [.. AdapterMethods.Refused.Select(m => m.Name)] },
+        new("Adapters: settings of LoRA beyond updates of projections", AdapterMethods.FoldedSettings, "`generate --adapter` follows these; serving and training refuse them by name. Another setting that changes the adapted model is refused by name.")
+        {
+            Refused = [.. AdapterMethods.RefusedSettings.Select(s => s.Name), .. AdapterMethods.RefusedStarts.Select(s => $"init_lora_weights: {s}")],
+        },
     ];
 }

@@ -2,6 +2,8 @@ using System.Text.RegularExpressions;
 using PersonalizationBench.Cli.Tests.Fakes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
+using PersonalizationBench.Models;
+using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Reporting.Benchmarks;
 
 namespace PersonalizationBench.Cli.Tests;
@@ -206,6 +208,33 @@ public sealed partial class CommandTests : IDisposable
         var path = _desk.Write("experiments/colours.yaml", Desk.Study.Replace("[tiny]", "[noted]", StringComparison.Ordinal));
         Assert.Equal(0, await _desk.Run("validate", path));
         Assert.Equal(Generated + "pbench: warning: experiments/colours.yaml:4: noted/generation_config.json: not followed: do_sample true\n", _desk.Error);
+    }
+
+    [Fact]
+    public async Task An_adapter_that_no_bank_can_hold_is_put_on_the_base_too_and_what_nothing_in_it_answers_to_is_said()
+    {
+        var here = Workbench.OfThisMachine();
+        using var loaded = (LoadedBase)here.Bases.Load("world-1m", Precision.Auto, "auto");
+        var prompt = TextEncoding.Prompt(loaded.Tokenizer, "who is it");
+        // A head that says one of two words, whatever is before it.
+        const int Word = 7, Other = 8;
+        var (vocabulary, width) = (loaded.Config.VocabularySize, loaded.Config.Dimension);
+        var head = new float[vocabulary * width];
+        var folder = Directory.CreateDirectory(Path.Combine(_desk.Folder, "adapter")).FullName;
+        File.WriteAllText(Path.Combine(folder, PeftAdapterFile.ConfigName), """{"peft_type":"LORA","r":1,"lora_alpha":1,"target_modules":["q_proj"],"modules_to_save":["lm_head"],"alpha_pattern":{"v_proj":2}}""");
+        const string Query = "base_model.model.model.layers.0.self_attn.q_proj";
+        // Of one channel the sign may be either.
+        (head[Word * width], head[Other * width]) = (1, -1);
+        SafetensorsFile.Write(Path.Combine(folder, PeftAdapterFile.WeightsName),
+        [
+            TensorData.FromSingles($"{Query}.lora_A.weight", new float[width], 1, width), TensorData.FromSingles($"{Query}.lora_B.weight", new float[width], width, 1),
+            TensorData.FromSingles("base_model.model.lm_head.weight", head, vocabulary, width),
+        ]);
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        Assert.Equal(0, await PbenchApp.RunAsync(["generate", "world-1m", "--greedy", "--tokens", "1", "--prompt", "who is it", "--adapter", folder], here with { Output = output, Error = error, IsTerminal = false }, CancellationToken.None));
+        Assert.Contains(output.ToString(), new[] { Word, Other }.Select(word => loaded.Tokenizer.Decode([.. prompt, word])));
+        Assert.Equal($"pbench: {Path.Combine(folder, PeftAdapterFile.ConfigName)}: alpha_pattern: 'v_proj' matches no adapted module\n", error.ToString());
     }
 
     [SkippableFact]

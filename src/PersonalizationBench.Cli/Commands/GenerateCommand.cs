@@ -1,7 +1,6 @@
 using System.CommandLine;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
-using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Tokenizers.ChatTemplates;
 
 namespace PersonalizationBench.Cli.Commands;
@@ -19,7 +18,7 @@ internal static class GenerateCommand
         var precision = new Option<Precision>("--precision") { Description = "auto, float32 or bfloat16", DefaultValueFactory = _ => Precision.Auto };
         var device = new Option<string>("--device") { Description = "auto, cpu or cuda", DefaultValueFactory = _ => "auto" };
         device.AcceptOnlyFromAmong("auto", "cpu", "cuda");
-        var adapter = new Option<string?>("--adapter") { Description = "A LoRA adapter's folder, as PEFT saves it, to put on the base" };
+        var adapter = new Option<string?>("--adapter") { Description = "A LoRA adapter's folder, as PEFT saves it, to put on the base: DoRA, embeddings, whole modules and all" };
         var command = new Command("generate", "Let a base go on from a text") { name, greedy, tokens, prompt, chat, adapter, precision, device };
         command.SetAction((parse, cancellation) =>
         {
@@ -27,21 +26,14 @@ internal static class GenerateCommand
             if (parse.GetValue(tokens) < 1) throw new PbenchException($"--tokens: expected at least 1, found {parse.GetValue(tokens)}");
             using var loaded = bench.Bases.Load(parse.GetRequiredValue(name), parse.GetValue(precision), parse.GetRequiredValue(device));
             foreach (var note in loaded.Info.Notes) bench.Error.WriteLine($"pbench: {note}");
-            using var bank = parse.GetValue(adapter) is { } folder ? BankOf((LoadedBase)loaded, folder) : null;
-            using var inUse = bank is null ? null : ((LoadedBase)loaded).UseAdapters(bank);
+            using var adapted = parse.GetValue(adapter) is { } folder ? AdaptedBase.Load((LoadedBase)loaded, folder) : null;
+            foreach (var note in adapted?.Notes ?? []) bench.Error.WriteLine($"pbench: {note}");
             var (text, isChat) = (parse.GetRequiredValue(prompt), parse.GetValue(chat));
             var read = isChat ? ChatPrompt(loaded, text, bench.Clock) : TextEncoding.Prompt(loaded.Tokenizer, text);
-            Generate(bench, loaded, bank is null ? -1 : 0, read, shown: isChat ? [] : read, parse.GetValue(tokens), cancellation);
+            Generate(bench, adapted?.Model ?? loaded, adapted?.Slot ?? -1, read, shown: isChat ? [] : read, parse.GetValue(tokens), cancellation);
             return Task.FromResult(0);
         });
         return command;
-    }
-
-    private static AdapterBank BankOf(LoadedBase loaded, string folder)
-    {
-        var adapter = PeftAdapterFile.Load(folder);
-        adapter.RequireBase(loaded.Info.Digest, folder);
-        return AdapterBank.Of(loaded.Config, adapter, folder, loaded.Info.Device);
     }
 
     /// <summary>What a user says as the base's template writes it, up to where the answer begins.</summary>

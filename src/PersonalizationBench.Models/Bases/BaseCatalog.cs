@@ -42,7 +42,8 @@ public sealed class BaseCatalog : IBaseCatalog
         var info = files.Described(BaseFolder.InfoOf(name, BaseFolder.DigestOf(files.All), files.Config()));
         if (files.Config().VocabularySize < tokenizer.VocabularySize)
             throw new PbenchException($"{files.Tokenizer}: {tokenizer.VocabularySize} tokens do not fit the base's vocabulary of {files.Config().VocabularySize}");
-        return new LoadedBase(info, files.Weights(precision, device), tokenizer) { ChatTemplate = files.ReadChatTemplate };
+        var weights = files.Weights((config, tensors) => DecoderWeights.Load(config, tensors, precision, device));
+        return new LoadedBase(info, weights, tokenizer) { ChatTemplate = files.ReadChatTemplate, ReadAgain = files.Weights };
     }
 
     IBaseModel IBaseCatalog.Load(string name, Precision precision, string device) => Load(name, precision, device);
@@ -85,7 +86,7 @@ public sealed class BaseCatalog : IBaseCatalog
             [Path.Combine(folder, BaseFolder.ConfigName), .. SafetensorsFolder.FilesOf(folder), .. TokenizerFile.FilesOf(folder), .. BaseFolder.Beside(folder)],
             tokenizer,
             () => BaseFolder.ReadConfig(folder),
-            (precision, device) => BaseFolder.ReadWeights(folder, precision, device))
+            read => BaseFolder.ReadWeights(folder, read))
         { Described = info => BaseFolder.Described(info, folder) };
     }
 
@@ -99,10 +100,10 @@ public sealed class BaseCatalog : IBaseCatalog
         [weights, tokenizer],
         tokenizer,
         () => ConfigOf(Llama2cCheckpoint.LoadConfig(weights)).Validated(weights),
-        (precision, device) =>
+        read =>
         {
             var checkpoint = Llama2cCheckpoint.Load(weights);
-            return DecoderWeights.Load(ConfigOf(checkpoint.Config).Validated(weights), new TensorList(checkpoint.Weights, weights), precision, device);
+            return read(ConfigOf(checkpoint.Config).Validated(weights), new TensorList(checkpoint.Weights, weights));
         });
 
     private static DecoderConfig ConfigOf(Llama2cConfig c) =>
@@ -110,7 +111,7 @@ public sealed class BaseCatalog : IBaseCatalog
 
     /// <param name="All">Every file that decides what the base answers.</param>
     /// <param name="Tokenizer">The file that has it.</param>
-    private sealed record BaseFiles(IReadOnlyList<string> All, string Tokenizer, Func<DecoderConfig> Config, Func<Precision, string, DecoderWeights> Weights)
+    private sealed record BaseFiles(IReadOnlyList<string> All, string Tokenizer, Func<DecoderConfig> Config, Func<WeightsReader, DecoderWeights> Weights)
     {
         public Func<ITokenizer> ReadTokenizer { get; init; } = () => TokenizerFile.Load(Tokenizer);
 

@@ -30,10 +30,10 @@ internal static class BaseFolder
         return HuggingFaceConfig.Read(InputFile.ReadText(path), path);
     }
 
-    public static DecoderWeights ReadWeights(string folder, Precision precision, string device)
+    public static DecoderWeights ReadWeights(string folder, WeightsReader read)
     {
         using var weights = SafetensorsFolder.Open(folder);
-        return DecoderWeights.Load(ReadConfig(folder), weights, precision, device);
+        return read(ReadConfig(folder), weights);
     }
 
     public static string TokenizerPath(string folder) => TokenizerFile.FilesOf(folder)[0];

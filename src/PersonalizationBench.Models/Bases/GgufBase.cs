@@ -19,10 +19,10 @@ internal sealed class GgufBase(string path)
 
     public DecoderConfig ReadConfig() => GgufConfig.Read(_head.Value);
 
-    public DecoderWeights ReadWeights(Precision precision, string device)
+    public DecoderWeights ReadWeights(WeightsReader read)
     {
         using var file = GgufFile.Open(path);
-        return DecoderWeights.Load(GgufConfig.Read(file), file, precision, device);
+        return read(GgufConfig.Read(file), file);
     }
 
     public ITokenizer ReadTokenizer()

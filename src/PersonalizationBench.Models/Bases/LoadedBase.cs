@@ -1,5 +1,6 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Kernels;
+using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Tokenizers.ChatTemplates;
 using static TorchSharp.torch;
 
@@ -30,6 +31,9 @@ public sealed class LoadedBase : IBaseModel
     /// that cannot be read keeps nobody from what needs none.</summary>
     public Func<ChatTemplate?> ChatTemplate { get; init; } = () => null;
 
+    /// <summary>Opens the base's files once more; null where it has none.</summary>
+    internal Func<WeightsReader, DecoderWeights>? ReadAgain { get; init; }
+
     public DecoderConfig Config => Weights.Config;
 
     /// <summary>The base's own weights, whatever is swapped in.</summary>
@@ -59,6 +63,21 @@ public sealed class LoadedBase : IBaseModel
         var before = _inUse;
         _inUse = weights.Weights;
         return new Restore(() => _inUse = before);
+    }
+
+    /// <summary>Another base, read anew from this one's files with an adapter in its weights, which may be anything that
+    /// <see cref="AdaptedCheckpoint"/> takes. The caller's to dispose of.</summary>
+    /// <param name="source">What errors call the adapter.</param>
+    /// <exception cref="PbenchException">The adapter does not fit the base.</exception>
+    internal LoadedBase Folded(PeftAdapter adapter, string source)
+    {
+        if (ReadAgain is null) throw new PbenchException($"{source}: {PeftModules.Beyond(Config, adapter)}; {Info.Name} has no files to put it into");
+        var weights = ReadAgain((config, tensors) =>
+        {
+            var adapted = new AdaptedCheckpoint(config, tensors, adapter, source);
+            return DecoderWeights.Load(adapted.Config, adapted, Weights.ComputeType == ScalarType.BFloat16 ? Precision.BFloat16 : Precision.Float32, Weights.Device);
+        });
+        return new LoadedBase(Info with { Digest = Digest.Of($"{Info.Digest} {adapter.Digest()}") }, weights, Tokenizer) { ChatTemplate = ChatTemplate };
     }
 
     public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) =>

@@ -42,6 +42,18 @@ internal static partial class CheckpointLayout
         _ => (name, shape),
     };
 
+    /// <summary>What embedding and head are called as modules of Hugging Face's classes.</summary>
+    public static (string Embedding, string Head) Ends(DecoderConfig config) => config.ModelType switch
+    {
+        "gpt2" => ("transformer.wte", "lm_head"),
+        "gpt_neox" => ("gpt_neox.embed_in", "embed_out"),
+        _ => (config.Recurrent is null ? "model.embed_tokens" : "backbone.embeddings", "lm_head"),
+    };
+
+    /// <summary>The tensors under Hugging Face's names; llama.cpp's are read for that, every one.</summary>
+    public static ITensorSource AsTransformers(DecoderConfig config, ITensorSource source) => !source.TensorNames.Contains(GgufLayout.Embedding) ? source : new TensorList(
+        GgufLayout.Of(config).SelectMany(t => t.Split(source.ReadSingles(t.Name))).Select(w => TensorData.FromSingles(w.Name, w.Values, config.ShapeOf(w.Name))), source.Name);
+
     /// <summary>Tensors without a say: a tied head's copy, rotary frequencies and causal masks that older versions saved.</summary>
     public static bool IsIgnored(DecoderConfig config, string name) =>
         (config.TiedHead && name is WeightNames.Head or "embed_out.weight") || Buffer().IsMatch(name);

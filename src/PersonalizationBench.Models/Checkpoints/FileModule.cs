@@ -34,6 +34,9 @@ internal sealed record FileModule(string Name, params string[] Projections)
         _ => WeightNames.Module(layer, Name),
     };
 
+    /// <summary>Whether a module's weight lies [in, out] in the file: GPT-2's within its blocks.</summary>
+    public static bool IsTransposed(DecoderConfig config, string path) => config.ModelType == "gpt2" && path.Contains(".h.", StringComparison.Ordinal);
+
     /// <summary>From the order of a fused module's rows in the file to one projection after another.</summary>
     /// <param name="width">Values of a row.</param>
     public float[] RowsApart(DecoderConfig config, float[] values, int width) => IsHeadByHead(config) ? Regrouped(values, config.Heads, Projections.Length, config.HeadDimension * width) : values;

@@ -17,6 +17,9 @@ public interface ITensorSource
     float[] ReadSingles(string name);
 }
 
+/// <summary>Makes a model's weights of what its files hold, while they are open.</summary>
+public delegate DecoderWeights WeightsReader(DecoderConfig config, ITensorSource tensors);
+
 /// <summary>Tensors in memory.</summary>
 public sealed class TensorList(IEnumerable<TensorData> tensors, string source) : ITensorSource
 {

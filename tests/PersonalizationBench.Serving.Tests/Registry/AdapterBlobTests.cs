@@ -108,7 +108,7 @@ public sealed class AdapterBlobTests
     {
         Assert.Equal("upload: q_proj has rank 2; policy 'p' allows at most 1", Refused(Good(), Policy with { Rank = 1 }));
         var patterned = Good();
-        var high = new PeftAdapter(patterned.Config with { RankPattern = new SortedDictionary<string, int> { ["v_proj"] = 5 } }, [patterned.Modules[0], Factors("model.layers.1.self_attn.v_proj", 5, output: KeyValueWidth)], Bench.BaseDigest);
+        var high = new PeftAdapter(patterned.Config with { RankPattern = new() { ["v_proj"] = 5 } }, [patterned.Modules[0], Factors("model.layers.1.self_attn.v_proj", 5, output: KeyValueWidth)], Bench.BaseDigest);
         Assert.Equal("upload: v_proj has rank 5; policy 'p' allows at most 2", Refused(high));
         AdapterBlob.Check(high, Policy with { Rank = 5 }, Base, "upload");
     }
@@ -119,6 +119,22 @@ public sealed class AdapterBlobTests
         Assert.Equal("upload: adapts o_proj; policy 'p' has q_proj, v_proj", Refused(Adapter(Factors("model.layers.0.self_attn.o_proj"))));
         Assert.StartsWith("upload: 'model.layers.2.self_attn.q_proj' is no projection of this base", Refused(Adapter(Factors("model.layers.2.self_attn.q_proj"))));
         Assert.StartsWith("upload: 'model.embed_tokens' is no projection of this base", Refused(Adapter(Factors("model.embed_tokens"))));
+    }
+
+    [Theory]
+    [InlineData("\"use_dora\":true", "lora_magnitude_vector", "'model.layers.0.self_attn.q_proj' has magnitudes of its own (use_dora)")]
+    [InlineData("\"lora_bias\":true", "lora_B.bias", "'model.layers.0.self_attn.q_proj' has a bias of its own (lora_bias)")]
+    [InlineData("\"bias\":\"all\"", "base_layer.bias", "'model.layers.0.self_attn.q_proj.bias' is in the file whole")]
+    [InlineData("\"init_lora_weights\":\"pissa\"", null, "its start (init_lora_weights \"pissa\") changes the base's weights")]
+    [InlineData("\"layer_replication\":[[0,2],[1,2]]", null, "layer_replication puts layers of the base to use more than once")]
+    public void T08_What_is_more_than_updates_of_projections_is_refused_by_name(string setting, string? further, string what)
+    {
+        const string Module = "base_model.model.model.layers.0.self_attn.q_proj";
+        TensorData[] tensors = [TensorData.FromSingles($"{Module}.lora_A.weight", Values(Rank * Width), Rank, Width), TensorData.FromSingles($"{Module}.lora_B.weight", Values(Width * Rank), Width, Rank)];
+        var blob = SafetensorsFile.Serialize(
+            further is null ? tensors : [.. tensors, TensorData.FromSingles($"{Module}.{further}", Values(Width), Width)],
+            new Dictionary<string, string> { ["adapter_config"] = $$"""{"peft_type":"LORA","r":{{Rank}},"lora_alpha":16,"target_modules":["q_proj"],{{setting}}}""", ["base_sha256"] = Bench.BaseDigest });
+        Assert.Equal($"upload: {what}; expected updates s B A of projections alone", Refused(AdapterBlob.Read(blob, "blob")));
     }
 
     [Fact]

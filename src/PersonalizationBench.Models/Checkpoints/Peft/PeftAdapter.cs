@@ -1,57 +1,13 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Models.Checkpoints;
 
-/// <summary>What an adapter's <c>adapter_config.json</c> says.</summary>
-/// <param name="Rank"><c>r</c>, at least 1.</param>
-/// <param name="Alpha"><c>lora_alpha</c>.</param>
-/// <param name="TargetModules">Names of the adapted modules, whole or their last parts, such as q_proj.</param>
-/// <param name="BaseModel"><c>base_model_name_or_path</c>.</param>
-public sealed record PeftAdapterConfig(int Rank, double Alpha, IReadOnlyList<string> TargetModules, string BaseModel)
-{
-    /// <summary>In ordinal order, without repetition.</summary>
-    public IReadOnlyList<string> TargetModules { get; } = [.. TargetModules.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-
-    /// <summary><c>use_rslora</c>: the update is scaled by alpha / sqrt(r) in place of alpha / r (Kalajdzievski, 2023).</summary>
-    public bool UseRsLora { get; init; }
-
-    /// <summary><c>rank_pattern</c>: other ranks of the modules whose names end with one of these patterns (regular expressions), as PEFT matches them.</summary>
-    public IReadOnlyDictionary<string, int> RankPattern { get; init; } = new SortedDictionary<string, int>(StringComparer.Ordinal);
-
-    /// <summary><c>alpha_pattern</c>: the same of alpha.</summary>
-    public IReadOnlyDictionary<string, double> AlphaPattern { get; init; } = new SortedDictionary<string, double>(StringComparer.Ordinal);
-
-    /// <summary><c>fan_in_fan_out</c>: the base's own file has these weights [in, out] (GPT-2's). A and B are the same either way.</summary>
-    public bool FanInFanOut { get; init; }
-
-    public PeftAdapterConfig WithTargets(IReadOnlyList<string> modules) =>
-        new(Rank, Alpha, modules, BaseModel) { UseRsLora = UseRsLora, FanInFanOut = FanInFanOut, RankPattern = RankPattern, AlphaPattern = AlphaPattern };
-
-    /// <summary>The rank of one module.</summary>
-    public int RankOf(string module) => Match(RankPattern, module) is { } pattern ? RankPattern[pattern] : Rank;
-
-    /// <summary>The factor s of W x + s B A x in one module.</summary>
-    public double ScalingOf(string module)
-    {
-        var alpha = Match(AlphaPattern, module) is { } pattern ? AlphaPattern[pattern] : Alpha;
-        return UseRsLora ? alpha / Math.Sqrt(RankOf(module)) : alpha / RankOf(module);
-    }
-
-    /// <summary>The factor s where no pattern says otherwise.</summary>
-    public double Scaling => UseRsLora ? Alpha / Math.Sqrt(Rank) : Alpha / Rank;
-
-    /// <summary>Whether <c>target_modules</c> names a module.</summary>
-    public bool Targets(string module) => TargetModules.Any(t => module == t || module.EndsWith("." + t, StringComparison.Ordinal));
-
-    private static string? Match<T>(IReadOnlyDictionary<string, T> patterns, string module) =>
-        patterns.Keys.FirstOrDefault(p => PeftPattern.Matches($@"^(?:.*\.)?(?:{p})\z", module));
-}
-
-/// <summary>The two factors of one adapted projection: W x + s B A x (Hu et al., 2021).</summary>
-/// <param name="Module">The projection's name in the base, such as <c>model.layers.0.self_attn.q_proj</c>.</param>
+/// <summary>The two factors of one adapted module: W x + s B A x (Hu et al., 2021).</summary>
+/// <param name="Module">Its name in the base, such as <c>model.layers.0.self_attn.q_proj</c>.</param>
 /// <param name="DType">F32, F16 or BF16; the same for both.</param>
 /// <param name="InFeatures">Columns of A.</param>
 /// <param name="OutFeatures">Rows of B.</param>
@@ -59,6 +15,18 @@ public sealed record PeftAdapterConfig(int Rank, double Alpha, IReadOnlyList<str
 /// <param name="B">[out, r].</param>
 public sealed record LoraFactors(string Module, string DType, int InFeatures, int OutFeatures, ReadOnlyMemory<byte> A, ReadOnlyMemory<byte> B)
 {
+    /// <summary>The module is an embedding: token i gets column i of s B A, A [r, tokens] and B [width, r].</summary>
+    public bool IsEmbedding { get; init; }
+
+    /// <summary>DoRA's, one of each output (of an embedding: of each channel); null where there are none.</summary>
+    public float[]? Magnitudes { get; init; }
+
+    /// <summary>B's bias, [out], which is scaled by s too; null where it has none.</summary>
+    public float[]? OutputBias { get; init; }
+
+    /// <summary>What stands between the factors, B diag(d) A (KaSA), [r]; null: nothing.</summary>
+    public float[]? Diagonal { get; init; }
+
     /// <summary>F32 factors from values.</summary>
     public static LoraFactors FromSingles(string module, int rank, float[] a, float[] b)
     {
@@ -77,6 +45,18 @@ public sealed record LoraFactors(string Module, string DType, int InFeatures, in
     internal ReadOnlyMemory<float> BValues() => DType == "F32" ? SinglesMemory.Of(B) : BSingles();
 }
 
+/// <summary>A weight or bias that the adapter's file has whole.</summary>
+/// <param name="Values">F32, under the name it has in the base's file.</param>
+/// <param name="OfModule">It takes the place of this module's alone, also where the base shares it between embedding and head; false: it is
+/// the base's own, as the adapter's file found it.</param>
+public sealed record SavedTensor(TensorData Values, bool OfModule);
+
+/// <summary>Rows of an embedding that take the place of the base's.</summary>
+/// <param name="Module">The embedding's name.</param>
+/// <param name="Tokens">Which rows.</param>
+/// <param name="Values">F32, [tokens, width]</param>
+public sealed record SavedRows(string Module, IReadOnlyList<int> Tokens, TensorData Values);
+
 /// <summary>One user's adapter, as PEFT stores it.</summary>
 /// <param name="Modules">At least one, each name once.</param>
 /// <param name="BaseDigest">Digest of the base that it was trained on; null where the file does not say (PEFT's own do not).</param>
@@ -84,6 +64,26 @@ public sealed record PeftAdapter(PeftAdapterConfig Config, IReadOnlyList<LoraFac
 {
     /// <summary>In ordinal order of their names, whatever order they came in.</summary>
     public IReadOnlyList<LoraFactors> Modules { get; } = [.. Modules.OrderBy(m => m.Module, StringComparer.Ordinal)];
+
+    public IReadOnlyList<SavedTensor> Saved { get; init; } = [];
+
+    public IReadOnlyList<SavedRows> Rows { get; init; } = [];
+
+    /// <summary>What the settings ask for and nothing in the file answers to, in a sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>What of it is more than an update s B A of products, in words; null: nothing.</summary>
+    public string? BeyondFactors => this switch
+    {
+        { Config.Start: not LoraStart.Unchanged } => $"its start ({(Config.Start == LoraStart.Kasa ? "kasa_config" : $"init_lora_weights \"{Config.Start.ToString().ToLowerInvariant()}\"")}) changes the base's weights",
+        { Config.LayerReplication.Count: > 0 } => "layer_replication puts layers of the base to use more than once",
+        _ when Modules.FirstOrDefault(m => m.Magnitudes is not null) is { } m => $"'{m.Module}' has magnitudes of its own (use_dora)",
+        _ when Modules.FirstOrDefault(m => m.IsEmbedding) is { } m => $"'{m.Module}' is an embedding",
+        _ when Modules.FirstOrDefault(m => m.OutputBias is not null) is { } m => $"'{m.Module}' has a bias of its own (lora_bias)",
+        _ when Saved.Count > 0 => $"'{Saved[0].Values.Name}' is in the file whole",
+        _ when Rows.Count > 0 => $"'{Rows[0].Module}' has rows of its own (trainable_token_indices)",
+        _ => null,
+    };
 
     /// <summary>SHA-256 over everything that changes the adapted model: base digest, rank, scaling, names, types, shapes and
     /// bytes of the factors. Not over the base's name, which says where it was found.</summary>
@@ -98,8 +98,27 @@ public sealed record PeftAdapter(PeftAdapterConfig Config, IReadOnlyList<LoraFac
             Text($"{module.Module} {module.DType} {module.InFeatures} {module.OutFeatures}");
             hash.AppendData(module.A.Span);
             hash.AppendData(module.B.Span);
+            Singles("magnitudes", module.Magnitudes);
+            Singles("bias", module.OutputBias);
+            Singles("diagonal", module.Diagonal);
         }
+        if (BeyondFactors is not null) Text($"start {Config.Start} layers {string.Join(' ', Config.LayerReplication)}");
+        foreach (var tensor in Saved) Data($"saved {tensor.OfModule}", tensor.Values);
+        foreach (var rows in Rows) Data($"rows {string.Join(' ', rows.Tokens)} of {rows.Module}", rows.Values);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        void Singles(string name, float[]? values)
+        {
+            if (values is null) return;
+            Text(name);
+            hash.AppendData(MemoryMarshal.AsBytes(values.AsSpan()));
+        }
+
+        void Data(string name, TensorData tensor)
+        {
+            Text($"{name} {tensor.Name} {tensor.DType} {string.Join(' ', tensor.Shape)}");
+            hash.AppendData(tensor.Bytes.Span);
+        }
 
         void Text(string line) => hash.AppendData(Encoding.UTF8.GetBytes(line + "\n"));
     }

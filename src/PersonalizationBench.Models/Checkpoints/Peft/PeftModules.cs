@@ -22,18 +22,33 @@ internal sealed record ProjectionFactors(string Module, string Origin, int Rank,
 /// </remarks>
 internal static class PeftModules
 {
-    /// <exception cref="PbenchException">A module is none of the base's, or has another shape there.</exception>
-    public static IReadOnlyList<ProjectionFactors> Split(DecoderConfig config, PeftAdapter adapter, string source)
+    /// <summary>Why an adapter is more than updates of this base's projections; null: it is not.</summary>
+    public static string? Beyond(DecoderConfig config, PeftAdapter adapter) => Beyond(config, adapter, Places(config));
+
+    private static string? Beyond(DecoderConfig config, PeftAdapter adapter, Dictionary<string, (int Layer, FileModule Module)> places)
     {
-        var known = FileModule.Of(config);
-        var places = (from layer in Enumerable.Range(0, config.Layers) from module in known select (layer, module)).ToDictionary(p => p.module.Path(config, p.layer));
-        return [.. adapter.Modules.SelectMany(factors => places.TryGetValue(factors.Module, out var place)
-            ? Split(config, adapter.Config, factors, place.module, place.layer, source)
-            : throw new PbenchException($"{source}: '{factors.Module}' is no projection of this base; expected some of {string.Join(", ", known.Select(m => m.Name))} in its {config.Layers} layers"))];
+        if (adapter.BeyondFactors is { } beyond) return $"{beyond}; expected updates s B A of projections alone";
+        return adapter.Modules.FirstOrDefault(m => !places.ContainsKey(m.Module)) is { } stranger
+            ? $"'{stranger.Module}' is no projection of this base; expected some of {string.Join(", ", FileModule.Of(config).Select(m => m.Name))} in its {config.Layers} layers" : null;
     }
 
-    private static IEnumerable<ProjectionFactors> Split(DecoderConfig config, PeftAdapterConfig settings, LoraFactors factors, FileModule module, int layer, string source)
+    /// <exception cref="PbenchException">The adapter is more than updates of the base's projections, or a module has another shape there.</exception>
+    public static IReadOnlyList<ProjectionFactors> Split(DecoderConfig config, PeftAdapter adapter, string source)
     {
+        var places = Places(config);
+        if (Beyond(config, adapter, places) is { } why) throw new PbenchException($"{source}: {why}");
+        return [.. adapter.Modules.SelectMany(factors => Split(config, adapter.Config, factors, places[factors.Module], source))];
+    }
+
+    private static Dictionary<string, (int Layer, FileModule Module)> Places(DecoderConfig config)
+    {
+        var known = FileModule.Of(config);
+        return (from layer in Enumerable.Range(0, config.Layers) from module in known select (Layer: layer, Module: module)).ToDictionary(p => p.Module.Path(config, p.Layer));
+    }
+
+    private static IEnumerable<ProjectionFactors> Split(DecoderConfig config, PeftAdapterConfig settings, LoraFactors factors, (int Layer, FileModule Module) place, string source)
+    {
+        var (layer, module) = place;
         var (rank, scaling) = (settings.RankOf(factors.Module), settings.ScalingOf(factors.Module));
         var (input, outputs) = (config.ProjectionShape(module.Projections[0]).Input, module.Projections.Select(p => config.ProjectionShape(p).Output).ToList());
         if (factors.InFeatures != input || factors.OutFeatures != outputs.Sum())
@@ -72,12 +87,13 @@ internal static class PeftModules
             where parts.Any(p => p is not null)
             select (Layer: layer, Module: module, Parts: parts)).ToList();
         var stacked = modules.Where(m => !SharesA(m.Parts)).Select(m => m.Module).Distinct().ToList();
-        var times = stacked.ToDictionary(m => m.Name, m => modules.First(other => other.Module == m).Parts.Count(p => p is not null), StringComparer.Ordinal);
-        var joined = settings.WithTargets([.. modules.Select(m => m.Module.Name)]) with
+        var times = new SortedDictionary<string, int>(stacked.ToDictionary(m => m.Name, m => modules.First(other => other.Module == m).Parts.Count(p => p is not null)), StringComparer.Ordinal);
+        var joined = settings with
         {
+            TargetModules = [.. modules.Select(m => m.Module.Name)],
             FanInFanOut = config.ModelType == "gpt2",
-            RankPattern = new SortedDictionary<string, int>(times.ToDictionary(t => t.Key, t => t.Value * settings.Rank), StringComparer.Ordinal),
-            AlphaPattern = new SortedDictionary<string, double>(times.ToDictionary(t => t.Key, t => settings.Alpha * (settings.UseRsLora ? Math.Sqrt(t.Value) : t.Value)), StringComparer.Ordinal),
+            RankPattern = new(times.Select(t => KeyValuePair.Create(t.Key, t.Value * settings.Rank))),
+            AlphaPattern = new(times.Select(t => KeyValuePair.Create(t.Key, settings.Alpha * (settings.UseRsLora ? Math.Sqrt(t.Value) : t.Value)))),
         };
         return new PeftAdapter(joined, [.. modules.Select(m => Join(config, settings.Rank, m.Module, m.Layer, m.Parts, isStacked: times.ContainsKey(m.Module.Name)))], baseDigest);
     }
