@@ -26,7 +26,7 @@ public static partial class TorchExtras
         CheckSequences(nameof(StateSpace), lengths, projected.size(0), projected.size(1));
         if (memory is { } kept) RequireFitting(nameof(StateSpace), kept, shape, projected, lengths?.size(0) ?? projected.size(0), weights.Skip.dtype);
         using DisposeScope scope = NewDisposeScope();
-        if (HasKernel(weights, shape) && Chosen(Operation.StateSpace, projected) is { } kernels)
+        if (weights.Skip.dtype == ScalarType.Float32 && Chosen(Operation.StateSpace, projected) is { } kernels)
             return scope.MoveToOuter(StateSpace(kernels, projected, weights, shape, epsilon, lengths, memory));
         return scope.MoveToOuter(OverSequences([projected], lengths, (rows, counts) => new StateSpaceMixer(shape, weights, epsilon).Whole(rows[0], counts, memory)));
     }
@@ -43,13 +43,10 @@ public static partial class TorchExtras
         RequireFitting(nameof(StateSpaceNext), weights, shape);
         RequireFitting(nameof(StateSpaceNext), memory, shape, projected, projected.size(0), weights.Skip.dtype);
         using DisposeScope scope = NewDisposeScope();
-        if (HasKernel(weights, shape) && Chosen(Operation.StateSpaceNext, projected) is { } kernels)
+        if (weights.Skip.dtype == ScalarType.Float32 && Chosen(Operation.StateSpaceNext, projected) is { } kernels)
             return scope.MoveToOuter(StateSpaceNext(kernels, projected, weights, shape, epsilon, memory));
         return scope.MoveToOuter(new StateSpaceMixer(shape, weights, epsilon).Next(projected, memory));
     }
-
-    // The kernels normalize all channels together, which several groups do not.
-    private static bool HasKernel(StateSpaceWeights weights, StateSpaceShape shape) => weights.Skip.dtype == ScalarType.Float32 && shape.Groups == 1;
 
     // Everything below is called within a scope, and its temporaries are the scope's.
 
@@ -60,7 +57,7 @@ public static partial class TorchExtras
         Tensor?[] w = [.. WeightsOf(weights).Select(t => t is null ? null : Contiguous(t))];
         (long batch, long length) = (projected.size(0), projected.size(1));
         Tensor y = empty([batch, length, shape.Inner], rows.dtype, rows.device);
-        Tensor scanned = empty([batch * length, shape.Inner], ScalarType.Float32, rows.device), inverses = empty([batch * length], ScalarType.Float32, rows.device);
+        Tensor scanned = empty([batch * length, shape.Inner], ScalarType.Float32, rows.device), inverses = empty([batch * length * shape.Groups], ScalarType.Float32, rows.device);
         StateSpaceNumbers numbers = new(shape, epsilon);
         TensorView* ws = stackalloc TensorView[6];
         Views(w, ws);
@@ -75,7 +72,7 @@ public static partial class TorchExtras
         return Gradient.Attach(y, learning, [rows, .. w.OfType<Tensor>(), spans, scanned, inverses], (saved, gradient) => StateSpaceBack(kernels, new(shape, epsilon), hasBias, saved, gradient));
     }
 
-    /// <param name="saved">projection, weights, spans, the scan's output and 1 / rms of each row, as <see cref="StateSpace(Tensor, StateSpaceWeights, StateSpaceShape, double, Tensor?, StateSpaceMemory?)"/> keeps them</param>
+    /// <param name="saved">projection, weights, spans, the scan's output and 1 / rms of each group of each row, as <see cref="StateSpace(Tensor, StateSpaceWeights, StateSpaceShape, double, Tensor?, StateSpaceMemory?)"/> keeps them</param>
     private static unsafe Tensor[] StateSpaceBack(KernelFunctions kernels, StateSpaceNumbers numbers, bool hasBias, Tensor[] saved, Tensor gradient)
     {
         Tensor rows = saved[0], g = Contiguous(gradient), spans = saved[^3], scanned = saved[^2], inverses = saved[^1];

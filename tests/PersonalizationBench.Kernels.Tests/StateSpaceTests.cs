@@ -14,12 +14,13 @@ public class StateSpaceTests
 
     private static readonly StateSpaceShape Typical = new(Heads: 6, HeadDimension: 32, StateSize: 32);
 
-    // Shapes on both sides of a vector's and a chunk's length. At least eight channels: the norm takes out what scales all of a token's
-    // channels alike, and of one channel that is all there is, of two nearly all, so that what remains of a gradient is rounding.
+    // Shapes on both sides of a vector's and a chunk's length. At least two heads and eight channels a group: the norm takes out what scales
+    // all of a group's channels alike. Of one channel that is all there is, of two nearly all, and of a first token's single head all that its
+    // step does; what remains of a gradient is rounding.
     private static readonly Arbitrary<(StateSpaceShape Shape, int Rows, long Length)> Cases = (
         from groups in Gen.Elements(1, 2, 3)
-        from heads in groups == 1 ? Gen.Elements(2, 3, 5) : Gen.Elements(1, 2, 5)
-        from width in groups * heads < 8 ? Gen.Elements(8, 16, 24, 32, 40) : Gen.Elements(1, 8, 16, 24, 32, 40)
+        from heads in groups == 1 ? Gen.Elements(2, 3, 5, 8) : Gen.Elements(2, 5, 8)
+        from width in heads < 8 ? Gen.Elements(8, 16, 24, 32, 40) : Gen.Elements(1, 8)
         from state in Gen.Elements(1, 5, 16, 32, 48)
         from taps in Gen.Elements(1, 2, 4, 5)
         from bias in Gen.Elements(true, false)
@@ -92,7 +93,7 @@ public class StateSpaceTests
     public void With_one_channel_a_head_its_gradients_are_no_further_from_the_exact_ones() => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
-        StateSpaceShape narrow = new(Heads: 3, HeadDimension: 1, StateSize: 48, Groups: 3, ConvolutionWidth: 4, ChunkSize: 20) { ConvolutionBias = false };
+        StateSpaceShape narrow = new(Heads: 3, HeadDimension: 1, StateSize: 48, Groups: 1, ConvolutionWidth: 4, ChunkSize: 20) { ConvolutionBias = false };
         Compare(ScalarType.BFloat16, narrow, Random(8, 3, 31, narrow.Projected), tensor(new[] { 31L, 0, 16 }));
     });
 

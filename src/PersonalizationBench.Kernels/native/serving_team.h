@@ -2,38 +2,51 @@
 #pragma once
 
 #include <immintrin.h>
+#include <linux/futex.h>
 #include <omp.h>
-#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <climits>
 #include <cstdint>
 
 namespace pb {
 
-// Where the threads of one step meet. A phase takes microseconds, so that they wait awake at first; then whoever else wants the core
-// gets it.
+// Where the threads of one step meet. A phase takes microseconds, so that they wait awake at first; then they sleep until the last one
+// wakes them: where other programs want the cores too, who spins keeps the one that is waited for from running.
 class MeetingPoint {
  public:
-  void open() { arrived_.store(0, std::memory_order_relaxed); }
+  void open() { arrived_.store(0); }
 
   void wait(int threads) {
     if (threads == 1) return;
-    uint32_t ticket = arrived_.fetch_add(1, std::memory_order_acq_rel);
+    uint32_t ticket = arrived_.fetch_add(1);
     uint32_t wanted = (ticket / static_cast<uint32_t>(threads) + 1) * static_cast<uint32_t>(threads);
-    for (int turns = 0; static_cast<int32_t>(arrived_.load(std::memory_order_acquire) - wanted) < 0; turns++) {
-      if (turns < kAwake) {
-        _mm_pause();
-      } else {
-        sched_yield();
-      }
+    if (ticket + 1 == wanted) {
+      if (asleep_.load() != 0) call(FUTEX_WAKE_PRIVATE, INT_MAX);
+      return;
     }
+    for (int turns = 0; turns < kAwake; turns++) {
+      if (is_over(arrived_.load(std::memory_order_acquire), wanted)) return;
+      _mm_pause();
+    }
+    asleep_.fetch_add(1);
+    // The system sleeps only if the count is still the one that was seen: an arrival between the two is not missed.
+    for (uint32_t seen; !is_over(seen = arrived_.load(), wanted);) call(FUTEX_WAIT_PRIVATE, seen);
+    asleep_.fetch_sub(1);
   }
 
  private:
   static constexpr int kAwake = 200;
 
+  static bool is_over(uint32_t arrived, uint32_t wanted) { return static_cast<int32_t>(arrived - wanted) >= 0; }
+
+  void call(int operation, uint32_t value) { syscall(SYS_futex, &arrived_, operation, value, nullptr, nullptr, 0); }
+
   alignas(64) std::atomic<uint32_t> arrived_{0};
+  alignas(64) std::atomic<uint32_t> asleep_{0};
 };
 
 struct Share {

@@ -184,8 +184,11 @@ static void pass_forward(
           std::fill(to, to + pass.inner, T{});
           continue;
         }
-        data<float>(inverses)[r] =
-            gate_row(data<float>(scanned) + r * pass.inner, data<T>(projected) + r * pass.step, s.norm, pass.inner, s.epsilon, static_cast<float*>(gated), to);
+        for (int64_t g = 0, each = pass.inner / s.groups; g < s.groups; g++) {
+          int64_t at = g * each;
+          data<float>(inverses)[r * s.groups + g] = gate_row(
+              data<float>(scanned) + r * pass.inner + at, data<T>(projected) + r * pass.step + at, s.norm + at, each, s.epsilon, static_cast<float*>(gated), to + at);
+        }
       }
     });
   });
@@ -273,9 +276,13 @@ static void pass_backward(
           std::fill(to, to + step, T{});
           continue;
         }
-        gate_row_back(
-            data<float>(scanned) + r * inner, data<T>(projected) + r * step, s.norm, data<T>(gradient) + r * inner, data<float>(inverses)[r], inner,
-            static_cast<float*>(gated), static_cast<float*>(dgated), back + r * inner, to, dnorm + share * inner);
+        for (int64_t g = 0, each = inner / s.groups; g < s.groups; g++) {
+          int64_t at = g * each;
+          gate_row_back(
+              data<float>(scanned) + r * inner + at, data<T>(projected) + r * step + at, s.norm + at, data<T>(gradient) + r * inner + at,
+              data<float>(inverses)[r * s.groups + g], each, static_cast<float*>(gated), static_cast<float*>(dgated), back + r * inner + at, to + at,
+              dnorm + share * inner + at);
+        }
       }
     });
     pass.enter(slopes);
@@ -355,7 +362,10 @@ static void one_more(const StateSpace& s, const View& projected, const View& inp
               active + h * s.width, write, write + s.groups * s.state, steps[h], decay, s.skip[h], s.width, s.state,
               data<float>(states) + (r * s.heads + h) * s.width * s.state, y + h * s.width);
         }
-        gate_row(static_cast<const float*>(y), row, s.norm, inner, s.epsilon, static_cast<float*>(gated), data<T>(result) + r * inner);
+        for (int64_t g = 0, each = inner / s.groups; g < s.groups; g++) {
+          int64_t at = g * each;
+          gate_row(static_cast<const float*>(y) + at, row + at, s.norm + at, each, s.epsilon, static_cast<float*>(gated), data<T>(result) + r * inner + at);
+        }
       }
     });
   });
@@ -367,7 +377,7 @@ using namespace pb;
 
 // projected [rows, projected] without gaps, f32 or bf16; spans [S, 2] int64, start and count of each sequence, apart from each other;
 // weights: see StateSpace. Written: result [rows, inner] of the projection's type, zeros in rows of no sequence; what the backward
-// pass reads again, f32: the scan's output [rows, inner] and 1 / rms of each row of what is normalised; and, where wanted, what is
+// pass reads again, f32: the scan's output [rows, inner] and 1 / rms of each group of each row of what is normalised; and, where wanted, what is
 // behind the last token of each sequence: inputs [S, K - 1, mixed] of the convolution in the projection's type, states [S, H, P, N] f32.
 PB_KERNEL(state_space_forward)(
     const StateSpaceNumbers* numbers, const View* weights, const View* projected, const View* spans, const View* result, const View* scanned,

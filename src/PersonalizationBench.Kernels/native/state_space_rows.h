@@ -91,7 +91,7 @@ PB_INLINE void step_row_back(const T* raw, const float* bias, const float* gradi
   }
 }
 
-// norm(y silu(gate)); gives the inverse of the root mean square.
+// norm(y silu(gate)), of one group of channels; gives the inverse of the root mean square.
 template <class T>
 PB_INLINE float gate_row(const float* y, const T* gate, const float* w, int64_t n, float epsilon, float* gated, T* to) {
 #pragma omp simd
