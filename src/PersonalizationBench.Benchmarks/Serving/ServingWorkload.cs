@@ -97,7 +97,7 @@ public sealed class ServingWorkload : IDisposable
     private static async Task<List<long>> Times(EngineAnswer answer)
     {
         var times = new List<long>();
-        await foreach (var _ in answer.Tokens.ReadAllAsync()) times.Add(Stopwatch.GetTimestamp());
+        await foreach (var token in answer.Tokens.ReadAllAsync()) times.Add(token.Chosen);
         return times;
     }
 

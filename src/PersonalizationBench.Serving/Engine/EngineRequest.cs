@@ -31,7 +31,11 @@ public enum Tier
 }
 
 /// <param name="LogProbability">NaN where it was not asked for.</param>
-public readonly record struct GeneratedToken(int Id, float LogProbability);
+public readonly record struct GeneratedToken(int Id, float LogProbability)
+{
+    /// <summary>When it was chosen, by the engine's clock: whoever reads it may come later.</summary>
+    public long Chosen { get; init; }
+}
 
 /// <summary>How a request ended.</summary>
 /// <param name="Error">Where it failed.</param>

@@ -225,7 +225,7 @@ public sealed class ServingEngine : IDisposable
         else
         {
             sequence.Tokens.Add(token);
-            sequence.Answer.Add(new GeneratedToken(token, logProbability));
+            sequence.Answer.Add(new GeneratedToken(token, logProbability) { Chosen = _clock.GetTimestamp() });
             Metrics.ObserveTokens(1);
             if (sequence.Tokens.Count >= sequence.Longest) End(sequence, FinishReason.Length);
         }
