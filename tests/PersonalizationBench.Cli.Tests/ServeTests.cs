@@ -32,7 +32,10 @@ public sealed class ServeTests : IDisposable
         using (var loaded = (LoadedBase)bench.Bases.Load("small", Precision.Auto, "cpu"))
             foreach (var rank in new[] { 2, 4 }) PeftAdapterFile.Save(Path.Combine(_desk.Folder, $"r{rank}"), DrawnAdapter.Make(loaded, rank, "test"));
         Assert.Equal("diary@1 is live\n", await Run(0, "adapters", "publish", "anna", "diary", Path.Combine(_desk.Folder, "r4"), "--base", "small"));
+        var settings = Path.Combine(_desk.Folder, "r2", PeftAdapterFile.ConfigName);
+        File.WriteAllText(settings, File.ReadAllText(settings).Replace("\"target_modules\": [", "\"target_modules\": [\"r_proj\",", StringComparison.Ordinal));
         Assert.Equal("diary@2 is live\n", await Run(0, "adapters", "publish", "anna", "diary", Path.Combine(_desk.Folder, "r2"), "--base", "small"));
+        Assert.Contains("pbench: r2/adapter_config.json: target_modules: 'r_proj' is none of the modules that have tensors\n", _desk.Error, StringComparison.Ordinal);
         var listed = (await Run(0, "adapters", "list", "anna")).Split('\n')[1].Split('\t');
         Assert.Equal(["diary", "4", "live=2"], new[] { listed[0], listed[1], listed[3] });
         Assert.Equal(7, listed[2].Split(' ').Length);

@@ -90,6 +90,7 @@ internal static class AdaptersCommand
             using var loaded = bench.Bases.Load(parse.GetRequiredValue(name), Precision.Auto, "cpu") as LoadedBase ?? throw new PbenchException("--base: cannot be served");
             var adapter = PeftAdapterFile.Load(parse.GetRequiredValue(folder));
             adapter.RequireBase(loaded.Info.Digest, parse.GetRequiredValue(folder));
+            foreach (var note in adapter.Notes) bench.Error.WriteLine($"pbench: {note}");
             var publisher = new AdapterPublisher(registry, who, Actor);
             var revision = publisher.Add(id, adapter with { BaseDigest = loaded.Info.Digest }, loaded.Config, new NewRevision("", "unknown"));
             publisher.Point(id, parse.GetRequiredValue(pointer), revision.Number);

@@ -26,7 +26,7 @@ public sealed class AdaptedBase : IDisposable
     {
         var adapter = PeftAdapterFile.Load(folder);
         adapter.RequireBase(loaded.Info.Digest, folder);
-        if (PeftModules.Beyond(loaded.Config, adapter) is not null)
+        if (!AdapterBank.CanHold(loaded.Config, adapter))
         {
             var folded = loaded.Folded(adapter, folder);
             return new AdaptedBase(folded, null, folded, adapter.Notes);

@@ -93,6 +93,15 @@ public sealed class AdapterBank : IDisposable
         return PeftModules.Join(Config, settings, projections, trainedOn.Digest);
     }
 
+    /// <summary>Whether an adapter is updates of the base's projections, of ranks that a bank may have.</summary>
+    internal static bool CanHold(DecoderConfig config, PeftAdapter adapter)
+    {
+        if (PeftModules.Beyond(config, adapter) is not null) return false;
+        var smallest = config.SmallestDimensions();
+        var rank = adapter.Modules.Max(m => adapter.Config.RankOf(m.Module));
+        return FileModule.Of(config).Where(f => adapter.Modules.Any(m => PeftPattern.IsEnd(f.Name, m.Module))).SelectMany(f => f.Projections).All(p => rank <= smallest[p]);
+    }
+
     /// <summary>A bank of one slot that holds this adapter, whatever its ranks and scalings.</summary>
     /// <param name="source">What errors call the adapter.</param>
     public static AdapterBank Of(DecoderConfig config, PeftAdapter adapter, string source, string device = "cpu")

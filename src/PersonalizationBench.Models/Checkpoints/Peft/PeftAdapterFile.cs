@@ -13,6 +13,7 @@ namespace PersonalizationBench.Models.Checkpoints;
 public static class PeftAdapterFile
 {
     public const string ConfigName = "adapter_config.json", WeightsName = "adapter_model.safetensors";
+    private const string PickleName = "adapter_model.bin";
     private const string BaseKey = "base_sha256", AdapterKey = "adapter_sha256", FormatKey = "format";
 
     /// <summary>Writes both files. Saving what was loaded gives the same bytes.</summary>
@@ -47,6 +48,8 @@ public static class PeftAdapterFile
         }
         // What the settings say comes first: another method's file of weights is not looked at.
         var (settings, selection) = PeftConfigFile.Read(config, configPath);
+        if (!File.Exists(weightsPath) && File.Exists(Path.Combine(folder, PickleName)))
+            throw new PbenchException($"{Path.Combine(folder, PickleName)}: a pickle can run anything, and is not read; expected {WeightsName}, which PEFT writes with safe_serialization=True");
         using var weights = SafetensorsFile.Open(weightsPath);
         return Parse(settings, selection, configPath, weights, weightsPath, isHashed: false);
     }

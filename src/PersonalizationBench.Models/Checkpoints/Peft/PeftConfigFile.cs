@@ -34,7 +34,7 @@ internal static class PeftConfigFile
         var selection = new PeftSelection(pattern)
         {
             Layers = layers.Count > 0 ? layers : null,
-            LayersPatterns = Texts(fields, "layers_pattern", source),
+            LayersPatterns = [.. Texts(fields, "layers_pattern", source).Where(p => p.Length > 0).Select(p => Pattern(p, source, "layers_pattern"))],
             Excluded = excluded,
             ExcludedPattern = excludedPattern,
             TiesHead = fields.Flag("ensure_weight_tying", false),

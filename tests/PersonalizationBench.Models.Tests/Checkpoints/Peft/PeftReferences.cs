@@ -21,12 +21,14 @@ internal static class PeftReferences
 
     public static string Folder(string name, string stage) => Path.Combine(Root(), "cases", name, stage);
 
-    public static LoadedBase Base(string name)
+    public static LoadedBase Base(string name) => BaseAt(Path.Combine(Root(), name));
+
+    /// <summary>The base of a folder that has no tokenizer.</summary>
+    public static LoadedBase BaseAt(string folder)
     {
-        var folder = Path.Combine(Root(), name);
         var config = BaseFolder.ReadConfig(folder);
         Func<WeightsReader, DecoderWeights> read = reader => BaseFolder.ReadWeights(folder, reader);
-        return new LoadedBase(BaseFolder.InfoOf(name, "digest", config), read((c, tensors) => DecoderWeights.Load(c, tensors, Precision.Float32, "cpu")), new Numbers(config.VocabularySize)) { ReadAgain = read };
+        return new LoadedBase(BaseFolder.InfoOf(folder, "digest", config), read((c, tensors) => DecoderWeights.Load(c, tensors, Precision.Float32, "cpu")), new Numbers(config.VocabularySize)) { ReadAgain = read };
     }
 
     public static int[][] EvaluationRows() => [.. Rows(Data().GetProperty("eval_ids"))];
