@@ -65,7 +65,10 @@ internal sealed class PolicyEndpoints(ServerParts parts, ServerOptions options)
         AdapterBlob.Check(adapter, found, parts.Config, "adapter");
         var digest = Registry.Blobs.Put(AdapterBlob.Pack(adapter));
         var revision = Registry.AddRevision(Owner(context), policy, new NewRevision(digest, code ?? "uploaded") { Parent = parent, Data = data, Training = training }, Actor(context));
-        return Results.Json(Shown(revision), statusCode: StatusCodes.Status201Created);
+        var shown = JsonSerializer.SerializeToNode(Shown(revision))!;
+        // Settings that nothing in the adapter's file answers to: whoever uploads it may have meant something by them.
+        if (adapter.Notes.Count > 0) shown["notes"] = JsonSerializer.SerializeToNode(adapter.Notes);
+        return Results.Json(shown, statusCode: StatusCodes.Status201Created);
     }
 
     private async Task<PeftAdapter> Adapter(HttpRequest request, Policy policy)

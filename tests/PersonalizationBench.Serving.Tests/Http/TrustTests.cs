@@ -194,9 +194,13 @@ public sealed class TrustTests(HttpFixture server) : IClassFixture<HttpFixture>
         var form = new MultipartFormDataContent();
         var folder = Directory.CreateTempSubdirectory("pbench-peft-").FullName;
         PeftAdapterFile.Save(folder, server.Tiny.Adapters[8] with { BaseDigest = null });
+        var settings = Path.Combine(folder, PeftAdapterFile.ConfigName);
+        File.WriteAllText(settings, File.ReadAllText(settings).Replace("\"target_modules\": [", "\"target_modules\": [\"r_proj\",", StringComparison.Ordinal));
         foreach (var name in new[] { PeftAdapterFile.ConfigName, PeftAdapterFile.WeightsName }) form.Add(new ByteArrayContent(File.ReadAllBytes(Path.Combine(folder, name))), name, name);
         Directory.Delete(folder, recursive: true);
-        Assert.Equal(201, (int)(await admin.PostAsync("/v1/policies/whole/revisions", form)).StatusCode);
+        var uploaded = await admin.PostAsync("/v1/policies/whole/revisions", form);
+        Assert.Equal(201, (int)uploaded.StatusCode);
+        Assert.Equal("adapter_config.json: target_modules: 'r_proj' is none of the modules that have tensors", (await uploaded.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("notes")[0].GetString());
         Assert.Equal(201, (int)(await Upload(admin, "whole", AdapterBlob.Pack(server.Canary(9)), "?parent=1")).StatusCode);
         Assert.Equal(404, (await StatusOf(client, "whole")).Status);
 
