@@ -26,13 +26,14 @@ public sealed class AdaptedBase : IDisposable
     {
         var adapter = PeftAdapterFile.Load(folder);
         adapter.RequireBase(loaded.Info.Digest, folder);
+        string[] notes = [.. adapter.Notes, .. PeftModules.Absent(loaded.Config, adapter) is { Count: > 0 } absent ? [$"{folder}: no tensors of {absent.Count} modules that target_modules names, such as '{absent[0]}': they are as in the base"] : (string[])[]];
         if (!AdapterBank.CanHold(loaded.Config, adapter))
         {
             var folded = loaded.Folded(adapter, folder);
-            return new AdaptedBase(folded, null, folded, adapter.Notes);
+            return new AdaptedBase(folded, null, folded, notes);
         }
         var bank = AdapterBank.Of(loaded.Config, adapter, folder, loaded.Info.Device);
-        return new AdaptedBase(loaded, bank, loaded.UseAdapters(bank), adapter.Notes);
+        return new AdaptedBase(loaded, bank, loaded.UseAdapters(bank), notes);
     }
 
     public void Dispose()

@@ -31,10 +31,12 @@ internal static class PeftConfigFile
         var (excluded, excludedPattern) = NamesOrPattern(fields, "exclude_modules", source);
         var layers = Ints(fields, "layers_to_transform", source);
         if (pattern is not null && layers.Count > 0) throw new PbenchException($"{source}: layers_to_transform: expected null: target_modules is a pattern, which says of which layers it speaks");
+        var layersPatterns = Texts(fields, "layers_pattern", source).Where(p => p.Length > 0).Select(p => Pattern(p, source, "layers_pattern")).ToList();
+        if (layersPatterns.Count > 0 && layers.Count == 0) throw new PbenchException($"{source}: layers_pattern: expected null, or layers_to_transform beside it");
         var selection = new PeftSelection(pattern)
         {
             Layers = layers.Count > 0 ? layers : null,
-            LayersPatterns = [.. Texts(fields, "layers_pattern", source).Where(p => p.Length > 0).Select(p => Pattern(p, source, "layers_pattern"))],
+            LayersPatterns = layersPatterns,
             Excluded = excluded,
             ExcludedPattern = excludedPattern,
             TiesHead = fields.Flag("ensure_weight_tying", false),

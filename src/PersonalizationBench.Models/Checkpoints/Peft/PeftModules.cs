@@ -22,6 +22,13 @@ internal sealed record ProjectionFactors(string Module, string Origin, int Rank,
 /// </remarks>
 internal static class PeftModules
 {
+    /// <summary>Projections of the base that the settings name and the file has no tensors of: they are as in the base.</summary>
+    public static IReadOnlyList<string> Absent(DecoderConfig config, PeftAdapter adapter)
+    {
+        var present = adapter.Modules.Select(m => m.Module).ToHashSet(StringComparer.Ordinal);
+        return [.. Places(config).Keys.Where(path => adapter.Config.Targets(path) && !present.Contains(path))];
+    }
+
     /// <summary>Why an adapter is more than updates of this base's projections; null: it is not.</summary>
     public static string? Beyond(DecoderConfig config, PeftAdapter adapter) => Beyond(config, adapter, Places(config));
 

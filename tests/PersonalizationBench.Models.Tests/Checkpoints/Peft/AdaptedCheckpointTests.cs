@@ -135,6 +135,20 @@ public sealed class AdaptedCheckpointTests
     }
 
     [Fact]
+    public void Modules_that_the_settings_name_and_the_file_does_not_have_are_said_to_be_as_in_the_base()
+    {
+        using var loaded = PeftReferences.BaseAt(Path.Combine(HuggingFaceTests.Root, "llama"));
+        using var folder = new TemporaryFolder();
+        SafetensorsFile.Write(folder.File(PeftAdapterFile.WeightsName), Factors(loaded.Config.Dimension, loaded.Config.QueryDimension));
+        File.WriteAllText(folder.File(PeftAdapterFile.ConfigName), """{"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["q_proj"]}""");
+        using (var adapted = AdaptedBase.Load(loaded, folder.Path))
+            Assert.Equal([$"{folder.Path}: no tensors of 1 modules that target_modules names, such as 'model.layers.1.self_attn.q_proj': they are as in the base"], adapted.Notes);
+        File.WriteAllText(folder.File(PeftAdapterFile.ConfigName), """{"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["q_proj"],"layers_to_transform":[0]}""");
+        using var whole = AdaptedBase.Load(loaded, folder.Path);
+        Assert.Empty(whole.Notes);
+    }
+
+    [Fact]
     public void A_pickle_is_not_read()
     {
         using var folder = new TemporaryFolder();

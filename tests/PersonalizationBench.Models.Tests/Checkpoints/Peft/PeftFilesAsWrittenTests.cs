@@ -91,6 +91,8 @@ public sealed class PeftFilesAsWrittenTests
     [InlineData("\"exclude_modules\":\".*q_proj\"", "exclude_modules (.*q_proj) names it")]
     [InlineData("\"layers_to_transform\":[1]", "none of target_modules")]
     [InlineData("\"layers_to_transform\":[0],\"layers_pattern\":[\"h\"]", "none of target_modules")]
+    [InlineData("\"layers_pattern\":\"layers\"", "layers_pattern: expected null, or layers_to_transform beside it")]
+    [InlineData("\"layers_pattern\":\"[\",\"layers_to_transform\":0", "layers_pattern: '[' is no regular expression")]
     [InlineData("\"init_lora_weights\":\"pissa_niter_16\"", "a random projection decided")]
     [InlineData("\"init_lora_weights\":\"corda\"", "by what is not in these files")]
     [InlineData("\"init_lora_weights\":\"new\"", "init_lora_weights: expected true, false, ")]

@@ -66,6 +66,7 @@ public sealed class PeftReferenceTests
             using var folded = loaded.Folded(adapter, folder);
             PeftReferences.AreWithin(PeftReferences.Loaded, expected, HuggingFaceTests.Logits(folded, rows));
             using var adapted = AdaptedBase.Load(loaded, folder);
+            Assert.Equal(adapter.Notes, adapted.Notes);
             if (PeftModules.Beyond(loaded.Config, adapter) is not null)
             {
                 Assert.Equal((-1, folded.Info.Digest), (adapted.Slot, adapted.Model.Info.Digest));
