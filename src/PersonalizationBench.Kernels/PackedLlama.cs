@@ -81,8 +81,12 @@ public sealed class PackedLlama : IDisposable
         {
             described[i] = new()
             {
-                Layer = adapters[i].Layer, Product = adapters[i].Product, A = TensorView.Of(flat[2 * i]), B = TensorView.Of(flat[2 * i + 1]),
-                GradientA = learns ? TensorView.Of(gradients[2 * i]) : TensorView.None, GradientB = learns ? TensorView.Of(gradients[2 * i + 1]) : TensorView.None,
+                Layer = adapters[i].Layer,
+                Product = adapters[i].Product,
+                A = TensorView.Of(flat[2 * i]),
+                B = TensorView.Of(flat[2 * i + 1]),
+                GradientA = learns ? TensorView.Of(gradients[2 * i]) : TensorView.None,
+                GradientB = learns ? TensorView.Of(gradients[2 * i + 1]) : TensorView.None,
             };
         }
         TensorView[] views = [.. inputs.Select(TensorView.Of), TensorView.Of(losses), TensorView.Of(total)];

@@ -80,8 +80,11 @@ public static partial class TorchExtras
             if (gradients[i] is not { } gradient || gradient.numel() == 0) continue;
             parameters.Add(new()
             {
-                Master = Memory(masters[i]), Copy = copies?[i] is { } copy ? Memory(copy) : 0,
-                Gradient = TensorView.OfRows(Contiguous(gradient), gradient.numel()), Mean = Memory(means[i]), Variance = Memory(variances[i]),
+                Master = Memory(masters[i]),
+                Copy = copies?[i] is { } copy ? Memory(copy) : 0,
+                Gradient = TensorView.OfRows(Contiguous(gradient), gradient.numel()),
+                Mean = Memory(means[i]),
+                Variance = Memory(variances[i]),
             });
         }
         double* numbers = stackalloc double[] { step.LearningRate, step.Beta1, step.Beta2, step.Epsilon, step.WeightDecay, step.GradientScale };

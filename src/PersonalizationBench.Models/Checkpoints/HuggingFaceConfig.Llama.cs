@@ -79,12 +79,13 @@ internal static partial class HuggingFaceConfig
                 fields.Take("original_max_position_embeddings");
                 return config;
             case "olmo2" or "olmo3": return config with { NormPlacement = NormPlacement.Outputs, QueryKeyNorm = QueryKeyNormKind.Together };
-            case "exaone4": return config with
-            {
-                NormPlacement = NormPlacement.Outputs,
-                QueryKeyNorm = QueryKeyNormKind.EachHead,
-                RotatedLayers = config.SlidingWindow is null ? default : config.WindowedLayers,
-            };
+            case "exaone4":
+                return config with
+                {
+                    NormPlacement = NormPlacement.Outputs,
+                    QueryKeyNorm = QueryKeyNormKind.EachHead,
+                    RotatedLayers = config.SlidingWindow is null ? default : config.WindowedLayers,
+                };
             case "granite":
                 return config with
                 {

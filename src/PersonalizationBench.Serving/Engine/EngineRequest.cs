@@ -35,6 +35,11 @@ public readonly record struct GeneratedToken(int Id, float LogProbability)
 {
     /// <summary>When it was chosen, by the engine's clock: whoever reads it may come later.</summary>
     public long Chosen { get; init; }
+
+    /// <summary>By what was said, not by when.</summary>
+    public bool Equals(GeneratedToken other) => Id == other.Id && LogProbability.Equals(other.LogProbability);
+
+    public override int GetHashCode() => HashCode.Combine(Id, LogProbability);
 }
 
 /// <summary>How a request ended.</summary>
