@@ -234,7 +234,11 @@ public sealed partial class CommandTests : IDisposable
         using var error = new StringWriter();
         Assert.Equal(0, await PbenchApp.RunAsync(["generate", "world-1m", "--greedy", "--tokens", "1", "--prompt", "who is it", "--adapter", folder], here with { Output = output, Error = error, IsTerminal = false }, CancellationToken.None));
         Assert.Contains(output.ToString(), new[] { Word, Other }.Select(word => loaded.Tokenizer.Decode([.. prompt, word])));
-        Assert.Equal($"pbench: {Path.Combine(folder, PeftAdapterFile.ConfigName)}: alpha_pattern: 'v_proj' matches no adapted module\n", error.ToString());
+        var absent = loaded.Config.Layers - 1;
+        Assert.Equal(
+            $"pbench: {Path.Combine(folder, PeftAdapterFile.ConfigName)}: alpha_pattern: 'v_proj' matches no adapted module\n" +
+            $"pbench: {folder}: no tensors of {absent} modules that target_modules names, such as 'model.layers.1.self_attn.q_proj': they are as in the base\n",
+            error.ToString());
     }
 
     [SkippableFact]
