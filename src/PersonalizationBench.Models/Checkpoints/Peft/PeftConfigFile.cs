@@ -12,10 +12,11 @@ namespace PersonalizationBench.Models.Checkpoints;
 internal static class PeftConfigFile
 {
     /// <summary>Settings of PEFT that change training, or nothing, but not the adapted model: any value will do. How factors were drawn is
-    /// among them.</summary>
+    /// among them; some are ms-swift's, which writes its own beside PEFT's.</summary>
     private static readonly HashSet<string> Inert = [.. """
-        _num_labels auto_mapping corda_config eva_config inference_mode loftq_config lora_dropout lora_ga_config
-        megatron_core merge_weights monteclora_config peft_version qalora_group_size revision runtime_config velora_config
+        _num_labels auto_mapping corda_config eva_config inference_mode loftq_config lora_dropout lora_dtype lora_ga_config
+        lorap_emb_lr lorap_lr_ratio megatron_core merge_weights monteclora_config peft_version qalora_group_size revision runtime_config
+        swift_type velora_config
         """.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)];
 
     /// <exception cref="PbenchException">Names <paramref name="source"/> and the setting: the method before all others.</exception>

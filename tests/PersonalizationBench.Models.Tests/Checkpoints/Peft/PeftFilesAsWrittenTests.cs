@@ -31,6 +31,8 @@ public sealed class PeftFilesAsWrittenTests
     [InlineData("\"corda_config\": {\"corda_method\": \"ipm\"}, \"lora_ga_config\": {\"scale\": \"stable\"}, \"loftq_config\": {\"loftq_bits\": 4}")]
     [InlineData("\"velora_config\": {\"num_groups\": 4}, \"monteclora_config\": {\"num_samples\": 8}, \"kasa_config\": null")]
     [InlineData("\"ensure_weight_tying\": true")]
+    [InlineData("\"swift_type\": \"LORA\", \"lora_dtype\": null, \"lorap_lr_ratio\": 16.0, \"lorap_emb_lr\": 1e-06, \"enable_lora\": null, \"model_key_mapping\": null")]
+    [InlineData("\"enable_lora\": null, \"merge_weights\": true")]
     [InlineData("\"exclude_modules\": [\"lm_head\"]")]
     [InlineData("\"exclude_modules\": \".*lm_head\"")]
     [InlineData("\"layers_to_transform\": [0], \"layers_pattern\": \"layers\"")]
