@@ -38,6 +38,7 @@ public sealed class CommittedTablesTests
         "ladder" => Rewritten<RungRecord>(path),
         "llama-cpp" => Rewritten<LlamaCppRecord>(path),
         "peers" => Rewritten<PeerRecord>(path),
+        "prefixes" => Rewritten<PrefixRecord>(path),
         "rollback" => Rewritten<RollbackRecord>(path),
         "serving" => Rewritten<ServingRecord>(path),
         "soak" => Rewritten<SoakRecord>(path),
