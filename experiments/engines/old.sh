@@ -45,8 +45,11 @@ without_avx512() {
 command -v git > /dev/null || fail "git is missing"
 command -v dotnet > /dev/null || fail "the .NET 10 SDK is missing"
 cxx=${CXX:-g++}
+packages="apt-get install -y --no-install-recommends g++ libtorch-dev libopenblas0-openmp"
 command -v "$cxx" > /dev/null && [ -e /usr/include/ATen/ATen.h ] ||
-  fail "the old engine stands on the system's libtorch and a C++ compiler. On Debian and Ubuntu:  apt-get install -y --no-install-recommends g++ libtorch-dev"
+  fail "the old engine stands on the system's libtorch and a C++ compiler. On Debian and Ubuntu:  $packages"
+# libtorch alone is content with the reference BLAS, with which f32 takes ten times as long: no engine would be compared with that.
+ldconfig -p | grep -q 'libopenblas\.so' || fail "the old engine wants OpenBLAS. On Debian and Ubuntu:  $packages"
 git -C "$root" cat-file -e "$commit^{commit}" 2> /dev/null ||
   fail "commit $commit is not in this clone; where it is a shallow one:  git fetch --unshallow"
 
