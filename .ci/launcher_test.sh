@@ -34,7 +34,7 @@ cat > "$work/tools/dotnet" <<'TOOL'
 case $1 in
   --list-sdks) echo '10.0.100 [/nowhere]' ;;
   --version) echo 10.0.100 ;;
-  build) echo build >> "$HOME/calls"; [ ! -e "$HOME/fail" ] || { echo "Program.cs(1,1): error CS0000: made up"; exit 1; } ;;
+  build) echo build >> "$HOME/calls"; if [ -e "$HOME/says" ]; then cat "$HOME/says"; exit 134; fi; [ ! -e "$HOME/fail" ] || { echo "Program.cs(1,1): error CS0000: made up"; exit 1; } ;;
   *) shift; printf '%s|' "$@"; echo "$PWD" ;;
 esac
 TOOL
@@ -58,6 +58,15 @@ grep -q "error CS0000" "$work/said" || broken "a failed build's errors were not 
 rm "$work/home/fail"
 run list > /dev/null 2>&1
 [ "$(grep -c build "$work/home/calls")" = 3 ] || broken "a changed source, or a failed build, did not lead to another build"
+
+# What packages are fetched with is not the SDK's, and its own message says neither what to do nor why.
+touch "$copy/src/newer.cs"
+echo "No usable version of libssl was found" > "$work/home/says"
+status=0
+run build > /dev/null 2> "$work/said" || status=$?
+[[ $status = 3 ]] && grep -q "apt-get install libssl3" "$work/said" || broken "without OpenSSL: status $status, said: $(cat "$work/said")"
+rm "$work/home/says"
+run build > /dev/null 2>&1
 
 # Without a compiler there is a line that says so, and nothing is missing.
 run build 2>&1 | grep -q "no C++ compiler" || broken "nothing was said of the missing compiler"
