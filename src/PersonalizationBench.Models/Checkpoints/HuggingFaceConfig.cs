@@ -46,8 +46,9 @@ internal static partial class HuggingFaceConfig
         var type = fields.Text("model_type", "llama");
         if (!ModelTypes.Contains(type))
         {
-            var nearest = NearestWord.Find(type, ModelTypes);
-            throw new PbenchException($"{source}: model_type '{type}' is not supported{(nearest is null ? "" : $"; did you mean '{nearest}'?")} Expected one of {string.Join(", ", ModelTypes)}");
+            // A type that there is, and that is not here, is no slip of the pen for a neighbor's.
+            var nearest = ModelFormats.RefusedArchitectures.Contains(type) ? null : NearestWord.Find(type, ModelTypes);
+            throw new PbenchException($"{source}: model_type '{type}' is not supported{(nearest is null ? "." : $"; did you mean '{nearest}'?")} Expected one of {string.Join(", ", ModelTypes)}");
         }
         var config = type switch
         {

@@ -23,8 +23,10 @@ public sealed class ArchitectureReferenceTests
 
     public static TheoryData<string> Read => Cases((root, name) => root == Root || Supported.Contains(name));
 
-    /// <summary>Those that were trained, but for one whose steps left out a tenth at random.</summary>
-    public static TheoryData<string> Trained => Cases((root, name) => (root == Root || Supported.Contains(name)) && name != "gpt2" && Expected($"{root}/{name}")["training"] is not null);
+    /// <summary>Those that were trained, but for those whose steps left out a share at random: what was left out is not in the files.</summary>
+    public static TheoryData<string> Trained => Cases((root, name) => IsTrained(root, name) && !HasDropout($"{root}/{name}"));
+
+    public static TheoryData<string> TrainedAnyhow => Cases(IsTrained);
 
     public static TheoryData<string> Refused => Cases((root, name) => root == Others && !Supported.Contains(name));
 
@@ -79,6 +81,20 @@ public sealed class ArchitectureReferenceTests
         Close(file.ReadSingles("logits_short_after_training"), HuggingFaceTests.Logits(loaded, [Ids(expected["inputs"]!["short"]![0]!)]), 2e-5 + 10 * ((double?)training["float64_max_abs_difference_of_logits"] ?? 3e-6));
     }
 
+    /// <summary>Why no step with dropout is held above: of such a model transformers itself gives two losses for one batch and the same weights,
+    /// before any step, in f32 and in f64; of every other they are the same to 1e-5. Of those here it is GPT-2, saved with transformers' defaults of
+    /// a tenth; its logits and texts, made without dropout, are held like all others.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(TrainedAnyhow))]
+    public void The_references_own_first_losses_differ_where_its_config_has_dropout_and_nowhere_else(string folder)
+    {
+        _ = SharedData.Require($"{folder}/config.json");
+        var training = Expected(folder)["training"]!;
+        var apart = Math.Abs((double)training["losses"]![0]! - (double)training["float64_losses"]![0]!);
+        if (HasDropout(folder)) Assert.InRange(apart, 0.1, 1);
+        else Assert.InRange(apart, 0, 1e-5);
+    }
+
     [SkippableTheory]
     [MemberData(nameof(Refused))]
     public void What_is_not_here_is_refused_by_name(string folder)
@@ -104,6 +120,15 @@ public sealed class ArchitectureReferenceTests
         var config = HuggingFaceConfig.Read(File.ReadAllText(path), path);
         using var source = SafetensorsFolder.Open(Path.GetDirectoryName(path)!);
         return new LoadedBase(BaseFolder.InfoOf(folder, "digest", config), DecoderWeights.Load(config, source, Precision.Float32, "cpu"), new NumberTokenizer(config.VocabularySize));
+    }
+
+    private static bool IsTrained(string root, string name) => (root == Root || Supported.Contains(name)) && Expected($"{root}/{name}")["training"] is not null;
+
+    /// <summary>Of the decoder: a classifier's and a summary's are of heads that are not here.</summary>
+    private static bool HasDropout(string folder)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(SharedData.Require($"{folder}/config.json")))!;
+        return new[] { "attn_pdrop", "embd_pdrop", "resid_pdrop", "attention_dropout", "hidden_dropout" }.Any(key => config[key] is { } share && (double)share > 0);
     }
 
     private static JsonNode Expected(string folder) => JsonNode.Parse(File.ReadAllText(SharedData.Require($"{folder}/expected.json")))!;

@@ -227,6 +227,10 @@ public sealed class HuggingFaceConfigTests
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_architecture_that_there_is_and_that_is_not_here_is_refused_by_its_name_and_taken_for_no_other() => Assert.All(ModelFormats.RefusedArchitectures, type =>
+        Assert.StartsWith($"here/config.json: model_type '{type}' is not supported. Expected one of llama, mistral", Assert.Throws<PbenchException>(() => Read(With("model_type", type))).Message, StringComparison.Ordinal));
+
     private static (string Key, JsonNode? Value) With(string key, JsonNode? value) => (key, value);
 
     private static DecoderConfig Read(params (string Key, JsonNode? Value)[] changes)
