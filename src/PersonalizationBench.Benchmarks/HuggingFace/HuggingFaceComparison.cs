@@ -116,17 +116,12 @@ public sealed class HuggingFaceComparison(IBaseCatalog bases, string python, str
     private HuggingFaceJob JobOf(LoadedBase loaded, IReadOnlyList<SlotCorpus> corpora, AdapterTrainingOptions training, IReadOnlyList<int[]> prompts, IReadOnlyList<PeftAdapter> adapters, string folder)
     {
         using var bank = new AdapterBank(loaded.Config, 1, _lora);
-        return new HuggingFaceJob(loaded.Config)
+        return new HuggingFaceJob(loaded.Config, PeerOptimizer.Of(training))
         {
             Device = device,
             Precision = ComputePrecision.Name(loaded.Weights.ComputeType),
             Threads = torch.get_num_threads(),
             Weights = baseFolder,
-            LearningRate = training.LearningRate,
-            Beta1 = training.Beta1,
-            Beta2 = training.Beta2,
-            WeightDecay = training.WeightDecay,
-            ClipNorm = training.ClipNorm,
             Users = [.. corpora.Select(corpus => AdapterJobUser.Write(folder, loaded, bank, corpus, training))],
             Adapters = [.. adapters.Select(Save)],
             Prompts = prompts,

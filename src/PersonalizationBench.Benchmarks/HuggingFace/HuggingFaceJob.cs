@@ -3,7 +3,7 @@ using PersonalizationBench.Models;
 namespace PersonalizationBench.Benchmarks;
 
 /// <summary>For <c>hugging_face.py</c>; the weights are the base's folder.</summary>
-public sealed record HuggingFaceJob(DecoderConfig Model) : PeerJob(Model)
+public sealed record HuggingFaceJob(DecoderConfig Model, PeerOptimizer Optimizer) : PeerJob(Model, Optimizer)
 {
     public required string Device { get; init; }
     public required IReadOnlyList<AdapterJobUser> Users { get; init; }

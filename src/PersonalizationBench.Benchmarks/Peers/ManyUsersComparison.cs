@@ -99,16 +99,11 @@ public sealed class ManyUsersComparison(string python, string script, string fol
         var weightsFile = Path.Combine(folder, $"{workload.Name}.safetensors");
         using (var exact = workload.Load(Precision.Float32)) SafetensorsFile.Write(weightsFile, exact.Weights.Export());
         using var bank = new AdapterBank(loaded.Config, 1, s_lora);
-        return new TrainAdaptersJob(loaded.Config)
+        return new TrainAdaptersJob(loaded.Config, PeerOptimizer.Of(training))
         {
             Precision = ComputePrecision.Name(loaded.Weights.ComputeType),
             Threads = threads,
             Weights = weightsFile,
-            LearningRate = training.LearningRate,
-            Beta1 = training.Beta1,
-            Beta2 = training.Beta2,
-            WeightDecay = training.WeightDecay,
-            ClipNorm = training.ClipNorm,
             Scaling = s_lora.Scaling,
             Users = [.. corpora.Select(corpus => AdapterJobUser.Write(folder, loaded, bank, corpus, training))],
         };

@@ -5,8 +5,18 @@ using PersonalizationBench.Models.Checkpoints;
 
 namespace PersonalizationBench.Benchmarks;
 
+/// <summary>The numbers of AdamW that both sides train by.</summary>
+/// <param name="LearningRate">of the first step</param>
+/// <param name="ClipNorm">0: gradients are taken as they are</param>
+public readonly record struct PeerOptimizer(double LearningRate, double Beta1, double Beta2, double WeightDecay, double ClipNorm)
+{
+    public static PeerOptimizer Of(AdapterTrainingOptions training) => new(training.LearningRate, training.Beta1, training.Beta2, training.WeightDecay, training.ClipNorm);
+
+    public static PeerOptimizer Of(PretrainConfig config) => new(config.Stages[0].LearningRate, config.Beta1, config.Beta2, config.WeightDecay, config.ClipNorm);
+}
+
 /// <summary>What a peer's script is told, as its JSON file has it.</summary>
-public abstract record PeerJob([property: JsonIgnore] DecoderConfig Model)
+public abstract record PeerJob([property: JsonIgnore] DecoderConfig Model, [property: JsonIgnore] PeerOptimizer Optimizer)
 {
     public int HiddenSize => Model.Dimension;
     public int NumAttentionHeads => Model.Heads;
@@ -19,15 +29,15 @@ public abstract record PeerJob([property: JsonIgnore] DecoderConfig Model)
     public required int Threads { get; init; }
     /// <summary>safetensors, f32, Hugging Face's names.</summary>
     public required string Weights { get; init; }
-    public required double LearningRate { get; init; }
-    public required double Beta1 { get; init; }
-    public required double Beta2 { get; init; }
-    public required double WeightDecay { get; init; }
-    public required double ClipNorm { get; init; }
+    public double LearningRate => Optimizer.LearningRate;
+    public double Beta1 => Optimizer.Beta1;
+    public double Beta2 => Optimizer.Beta2;
+    public double WeightDecay => Optimizer.WeightDecay;
+    public double ClipNorm => Optimizer.ClipNorm;
 }
 
 /// <summary>For <c>train_step.py</c>.</summary>
-public sealed record TrainStepJob(DecoderConfig Model) : PeerJob(Model)
+public sealed record TrainStepJob(DecoderConfig Model, PeerOptimizer Optimizer) : PeerJob(Model, Optimizer)
 {
     public required int Rows { get; init; }
     public required int Length { get; init; }
@@ -36,7 +46,7 @@ public sealed record TrainStepJob(DecoderConfig Model) : PeerJob(Model)
 }
 
 /// <summary>For <c>train_adapters.py</c>.</summary>
-public sealed record TrainAdaptersJob(DecoderConfig Model) : PeerJob(Model)
+public sealed record TrainAdaptersJob(DecoderConfig Model, PeerOptimizer Optimizer) : PeerJob(Model, Optimizer)
 {
     /// <summary>s of every update s B A x.</summary>
     public required double Scaling { get; init; }

@@ -92,7 +92,7 @@ public sealed class TrainingStepComparison(string python, string script, string 
         var tokensFile = Path.Combine(folder, "tokens.bin");
         var tokens = RepeatedTraining.Sequences(workload).SelectMany(s => s).Select(t => (long)t).ToArray();
         AtomicFile.Write(tokensFile, stream => stream.Write(MemoryMarshal.AsBytes(tokens.AsSpan())));
-        return new TrainStepJob(workload.Model)
+        return new TrainStepJob(workload.Model, PeerOptimizer.Of(config))
         {
             Precision = ComputePrecision.Name(ComputePrecision.Choose(workload.Model, config.Precision, "cpu")),
             Threads = threads,
@@ -100,11 +100,6 @@ public sealed class TrainingStepComparison(string python, string script, string 
             Length = workload.Length,
             Weights = weightsFile,
             Tokens = tokensFile,
-            LearningRate = config.Stages[0].LearningRate,
-            Beta1 = config.Beta1,
-            Beta2 = config.Beta2,
-            WeightDecay = config.WeightDecay,
-            ClipNorm = config.ClipNorm,
         };
     }
 
