@@ -11,6 +11,9 @@ public static partial class Engine
     // mallopt's parameters, from glibc's malloc.h.
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3;
 
+    /// <summary>How often libgomp's threads look before they sleep, whatever the policy says.</summary>
+    public const string SpinVariable = "GOMP_SPINCOUNT";
+
     private const string WaitVariable = "OMP_WAIT_POLICY", Passive = "passive";
 
     private static readonly Lazy<bool> s_fastBFloat16 = new(DetectBFloat16);
@@ -32,7 +35,7 @@ public static partial class Engine
     }
 
     /// <summary>What OpenMP's threads do while they wait, as the environment has it.</summary>
-    public static string WaitPolicy => Environment.GetEnvironmentVariable(WaitVariable) ?? Passive;
+    public static string WaitPolicy => Environment.GetEnvironmentVariable(SpinVariable) is { } spins ? $"{spins} spins" : Environment.GetEnvironmentVariable(WaitVariable) ?? Passive;
 
     /// <summary>Tensors alive in the process; one held by two objects counts twice.</summary>
     public static long LiveTensors => torch.Tensor.TotalCount;

@@ -37,6 +37,7 @@ public sealed class CommittedTablesTests
         "hugging-face" => Rewritten<HuggingFaceRecord>(path),
         "ladder" => Rewritten<RungRecord>(path),
         "llama-cpp" => Rewritten<LlamaCppRecord>(path),
+        "memory" => Rewritten<MemoryRecord>(path),
         "peers" => Rewritten<PeerRecord>(path),
         "prefixes" => Rewritten<PrefixRecord>(path),
         "rollback" => Rewritten<RollbackRecord>(path),

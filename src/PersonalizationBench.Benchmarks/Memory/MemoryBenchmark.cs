@@ -1,13 +1,15 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Kernels;
 using PersonalizationBench.Models;
+using PersonalizationBench.Reporting.Benchmarks;
 
 namespace PersonalizationBench.Benchmarks;
 
-/// <param name="Path">What answers: steps over pages, or operators.</param>
+/// <summary>What to score.</summary>
+/// <param name="Path">As in the record.</param>
 /// <param name="Rows">Sequences scored in one call.</param>
 /// <param name="Tokens">Of each; every one but the first is scored.</param>
-/// <param name="AboveBytes">The process's largest resident memory during the call, less what it had with the base loaded.</param>
-public sealed record MemoryRecord(string Path, int Rows, int Tokens, long AboveBytes);
+public sealed record MemoryCase(string Path, int Rows, int Tokens);
 
 /// <summary>
 /// How much memory scoring takes above the base's weights, whatever is asked at once: logits of a whole batch would be larger than all
@@ -20,25 +22,20 @@ public static class MemoryBenchmark
 
     private static readonly (int Rows, int Tokens)[] s_batches = [(1, 512), (8, 512), (64, 128), (2, 2048)];
 
+    /// <summary>What is measured: every batch by operators and by steps over pages.</summary>
+    public static IReadOnlyList<MemoryCase> Cases { get; } =
+        [.. from path in new[] { MemoryRecord.Operators, MemoryRecord.Pages } from batch in s_batches select new MemoryCase(path, batch.Rows, batch.Tokens)];
+
+    /// <summary>One case, in a process that has done nothing else: what an earlier one left in the allocator would be no peak of this one.</summary>
     /// <param name="measure">Runs a piece of work and gives the bytes that the process had at most meanwhile, less those before; null where they cannot be told.</param>
-    /// <returns>The bytes of the weights, and a record for each path and batch.</returns>
-    public static (long WeightBytes, IReadOnlyList<MemoryRecord> Records) Measure(Func<Action, long?> measure, Action<MemoryRecord> done, CancellationToken cancellation)
+    public static MemoryRecord Measure(MemoryCase asked, Func<Action, long?> measure, CancellationToken cancellation)
     {
         using var loaded = new LoadedBase(
             new BaseInfo("drawn", Shape.ModelType, "", Shape.Parameters, Shape.ContextLength, Shape.SmallestDimensions()), DecoderWeights.Initialise(Shape, seed: 1, Precision.Float32), TrainingWorkload.Tokenizer);
-        var records = new List<MemoryRecord>();
-        foreach (var (path, inPages) in new[] { ("operators", false), ("pages", true) })
-        {
-            loaded.AnswersInPages = inPages;
-            foreach (var (rows, tokens) in s_batches)
-            {
-                var requests = Enumerable.Range(0, rows).Select(row => Request(row, tokens)).ToList();
-                var above = measure(() => loaded.Score(requests, CostMeter.Unread(), cancellation)) ?? throw new PbenchException("the process's memory cannot be told here: it needs Linux, and leave to write /proc/self/clear_refs");
-                records.Add(new MemoryRecord(path, rows, tokens, above));
-                done(records[^1]);
-            }
-        }
-        return (loaded.Weights.Bytes, records);
+        loaded.AnswersInPages = asked.Path == MemoryRecord.Pages;
+        var requests = Enumerable.Range(0, asked.Rows).Select(row => Request(row, asked.Tokens)).ToList();
+        var above = measure(() => loaded.Score(requests, CostMeter.Unread(), cancellation)) ?? throw new PbenchException("the process's memory cannot be told here: it needs Linux, and leave to write /proc/self/clear_refs");
+        return new MemoryRecord { Path = asked.Path, Rows = asked.Rows, Tokens = asked.Tokens, Parameters = Shape.Parameters, WeightBytes = loaded.Weights.Bytes, AboveBytes = above, Engine = Engine.Description, Threads = Engine.Threads };
     }
 
     private static ScoreRequest Request(int row, int tokens)

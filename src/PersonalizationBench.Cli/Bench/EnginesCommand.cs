@@ -17,7 +17,7 @@ internal static class EnginesCommand
     private static readonly Option<int> s_rounds = new("--rounds") { Description = "Timed turns of each engine in each row", DefaultValueFactory = _ => 3 };
     private static readonly Option<double> s_seconds = new("--seconds") { Description = "Seconds that a turn should take", DefaultValueFactory = _ => 0.5 };
     private static readonly Option<int> s_studies = new("--studies") { Description = "Whole studies with each engine; 0: none", DefaultValueFactory = _ => 1 };
-    private static readonly Option<string> s_study = new("--study") { Description = "The study", DefaultValueFactory = _ => "experiments/quickstart.yaml" };
+    private static readonly Option<string> s_study = new("--study") { Description = "The study", DefaultValueFactory = _ => "experiments/engines/study.yaml" };
     private static readonly Option<string[]> s_only = new("--only") { Description = $"Workloads: {string.Join(", ", EngineRow.All.Select(r => r.Workload).Distinct())}, study", AllowMultipleArgumentsPerToken = true };
     private static readonly Option<int?> s_threads = new("--threads") { Description = "Threads of every engine (default: all cores)" };
     private static readonly Option<bool> s_quick = new("--quick") { Description = "One short round, neither the study nor the larger model, goals not asked for: whether it works, not how fast it is" };

@@ -1,6 +1,8 @@
 // A Llama's matrices in the tiles' layout.
 #ifdef __AVX512BF16__
 
+#include <utility>
+
 #include "llama.h"
 #include "rows.h"
 #include "tiles.h"
@@ -9,20 +11,22 @@ namespace pb {
 
 size_t PackedMatrix::bytes(const View& w) { return static_cast<size_t>(padded(w.size(0)) * padded(w.size(1)) * 6 + 192); }
 
-void PackedMatrix::pack(const View& w, Workspace& memory) {
+void PackedMatrix::place(const View& w, Workspace& memory) {
   out = padded(w.size(0));
   in = padded(w.size(1));
+  wider_ = out != w.size(0) || in != w.size(1) ? memory.take<bf16>(out * in) : nullptr;
+  along = memory.take<uint32_t>(out * in / 2);
+  across = memory.take<uint32_t>(out * in / 2);
+}
+
+void PackedMatrix::pack(const View& w) const {
   const bf16* rows = data<bf16>(w);
-  if (out != w.size(0) || in != w.size(1)) {
-    auto* wider = memory.take<bf16>(out * in);
-    pack_rows(rows, w.size(1), w.size(0), w.size(1), out, in, wider);
-    rows = wider;
+  if (wider_) {
+    pack_rows(rows, w.size(1), w.size(0), w.size(1), out, in, wider_);
+    rows = wider_;
   }
-  auto *transposed = memory.take<uint32_t>(out * in / 2), *pairs = memory.take<uint32_t>(out * in / 2);
-  pack_transposed(rows, out, in, transposed);
-  pack_pairs(rows, out, in, in, pairs);
-  along = transposed;
-  across = pairs;
+  pack_transposed(rows, out, in, along);
+  pack_pairs(rows, out, in, in, across);
 }
 
 void PackedLlama::pack(const View* tensors, int64_t tensor_count) {
@@ -33,15 +37,24 @@ void PackedLlama::pack(const View* tensors, int64_t tensor_count) {
   for (int64_t i = 0; i < tensor_count; i++) bytes += tensors[i].dims == 2 ? PackedMatrix::bytes(tensors[i]) : 0;
   memory.reserve(bytes);
   layers.resize(count);
+  std::vector<std::pair<PackedMatrix*, const View*>> matrices;
+  auto place = [&](PackedMatrix& matrix, const View& w) {
+    matrix.place(w, memory);
+    matrices.emplace_back(&matrix, &w);
+  };
   for (int64_t i = 0; i < count; i++) {
     PackedLayer& layer = layers[i];
     layer.attention_norm = norm(kEach * i);
     layer.mlp_norm = norm(kEach * i + 3);
     int product = 0;
-    for (int64_t at : {1, 2, 4, 5}) layer.products[product++].pack(tensors[kEach * i + at], memory);
+    for (int64_t at : {1, 2, 4, 5}) place(layer.products[product++], tensors[kEach * i + at]);
   }
   final_norm = norm(kEach * count);
-  head.pack(tensors[kEach * count + 1], memory);
+  place(head, tensors[kEach * count + 1]);
+  // A training step packs all of them anew.
+  parallel_for(0, static_cast<int64_t>(matrices.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) matrices[i].first->pack(*matrices[i].second);
+  });
 }
 
 static void check(const LossStep& step, const PackedLlama& llama) {

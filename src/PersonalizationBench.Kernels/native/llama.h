@@ -11,12 +11,18 @@ namespace pb {
 // A matrix W [out, in] as the right operand of x W^T and of g W, both padded to 32.
 struct PackedMatrix {
   int64_t out = 0, in = 0;
-  const uint32_t *along = nullptr, *across = nullptr;
+  uint32_t *along = nullptr, *across = nullptr;
 
   static size_t bytes(const View& w);
 
-  // w: bf16, without gaps. Takes its place in memory that stays.
-  void pack(const View& w, Workspace& memory);
+  // Takes its place in memory that stays.
+  void place(const View& w, Workspace& memory);
+
+  // Writes what is placed. w: bf16, without gaps.
+  void pack(const View& w) const;
+
+ private:
+  bf16* wider_ = nullptr;  // where its rows are padded first
 };
 
 // What adapters can attach to, in a layer's order: query key value, output, gate up, down.

@@ -46,8 +46,12 @@ void llama_adapters(const PackedLlama& model, const LossStep& step, const Stacke
     for (int64_t half = begin; half < end; half++) {
       for (int64_t g = groups * half / 2; g < groups * (half + 1) / 2; g++) {
         for (int64_t i = 0; i < count; i++) {
-          packed[g * count + i].a.pack(select(adapters[i].a, g), halves[half]);
-          packed[g * count + i].b.pack(select(adapters[i].b, g), halves[half]);
+          PackedUpdate& own = packed[g * count + i];
+          View a = select(adapters[i].a, g), b = select(adapters[i].b, g);
+          own.a.place(a, halves[half]);
+          own.b.place(b, halves[half]);
+          own.a.pack(a);
+          own.b.pack(b);
         }
       }
     }
@@ -75,23 +79,23 @@ void llama_adapters(const PackedLlama& model, const LossStep& step, const Stacke
     }
   });
   if (!step.backward) return;
-  for (int64_t i = 0; i < count; i++) {
-    const StackedAdapter& adapter = adapters[i];
-    const PackedMatrix& w = model.layers[adapter.layer].products[adapter.product];
-    int64_t r = adapter.a.size(1), ranks = padded(r), in = adapter.a.size(2), out = adapter.b.size(1), size = ranks * (w.in + w.out);
-    parallel_for(0, groups, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t g = begin; g < end; g++) {
-        float* sum = sums[i].data() + g * shares * size;
-        for (int64_t k = 0; shares == 2 && k < size; k++) sum[k] += sum[size + k];
-        bf16 *da = data<bf16>(adapter.da) + g * r * in, *db = data<bf16>(adapter.db) + g * out * r;
-        for (int64_t k = 0; k < r; k++) {
-          const float* up = sum + ranks * w.in + k * w.out;
-          for (int64_t j = 0; j < in; j++) narrow(sum[k * w.in + j], &da[k * in + j]);
-          for (int64_t j = 0; j < out; j++) narrow(up[j], &db[j * r + k]);
-        }
+  // One share-out for all adapters, since each has the threads woken.
+  parallel_for(0, groups * count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; task++) {
+      int64_t i = task / groups, g = task % groups;
+      const StackedAdapter& adapter = adapters[i];
+      const PackedMatrix& w = model.layers[adapter.layer].products[adapter.product];
+      int64_t r = adapter.a.size(1), ranks = padded(r), in = adapter.a.size(2), out = adapter.b.size(1), size = ranks * (w.in + w.out);
+      float* sum = sums[i].data() + g * shares * size;
+      for (int64_t k = 0; shares == 2 && k < size; k++) sum[k] += sum[size + k];
+      bf16 *da = data<bf16>(adapter.da) + g * r * in, *db = data<bf16>(adapter.db) + g * out * r;
+      for (int64_t k = 0; k < r; k++) {
+        const float* up = sum + ranks * w.in + k * w.out;
+        for (int64_t j = 0; j < in; j++) narrow(sum[k * w.in + j], &da[k * in + j]);
+        for (int64_t j = 0; j < out; j++) narrow(up[j], &db[j * r + k]);
       }
-    });
-  }
+    }
+  });
 }
 
 }  // namespace pb

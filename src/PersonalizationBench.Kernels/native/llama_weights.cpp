@@ -36,6 +36,22 @@ static std::vector<WeightSum> sums_of(const PackedLlama& m, bool tied) {
   return sums;
 }
 
+// Some rows of one sum.
+struct SumPiece {
+  size_t sum;
+  int64_t first, last;
+};
+
+// All sums in pieces of a like size: one share-out for all of them, since each has the threads woken.
+static std::vector<SumPiece> pieces_of(const std::vector<WeightSum>& sums) {
+  std::vector<SumPiece> pieces;
+  for (size_t i = 0; i < sums.size(); i++) {
+    int64_t rows = grain(sums[i].columns);
+    for (int64_t first = 0; first < sums[i].rows; first += rows) pieces.push_back({i, first, std::min(sums[i].rows, first + rows)});
+  }
+  return pieces;
+}
+
 static WeightSums named(const PackedLlama& m, const std::vector<float*>& at, const int64_t* ids) {
   WeightSums sums;
   size_t i = 0;
@@ -73,17 +89,18 @@ void llama_weights(const PackedLlama& model, const LossStep& step, const View& i
       for (const auto& run : tasks[share]) sequence.run(run);
     }
   });
-  for (size_t i = 0; i < sums.size(); i++) {
-    const WeightSum& sum = sums[i];
-    float* to = data<float>(gradients[i]);
-    const float *first = places[0][i], *second = places[1][i];
-    parallel_for(0, sum.rows, grain(sum.columns), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; row++) {
-        const float *a = first + row * sum.step, *b = second + row * sum.step;
+  auto pieces = pieces_of(sums);
+  parallel_for(0, static_cast<int64_t>(pieces.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t piece = begin; piece < end; piece++) {
+      auto [i, first, last] = pieces[piece];
+      const WeightSum& sum = sums[i];
+      float* to = data<float>(gradients[i]);
+      for (int64_t row = first; row < last; row++) {
+        const float *a = places[0][i] + row * sum.step, *b = places[1][i] + row * sum.step;
         for (int64_t j = 0; j < sum.columns; j++) to[row * sum.columns + j] = a[j] + b[j];
       }
-    });
-  }
+    }
+  });
 }
 
 }  // namespace pb
