@@ -28,6 +28,7 @@ public static class PbenchApp
             ListCommand.Create(bench),
             ValidateCommand.Create(bench),
             RunCommand.Create(bench),
+            TuneCommand.Create(bench),
             ReportCommand.Create(bench),
             CompareCommand.Create(bench),
             PretrainCommand.Create(bench),
@@ -40,6 +41,7 @@ public static class PbenchApp
             AdaptCommand.Create(bench),
             LoadCommand.Create(bench),
             PeersCommand.Create(),
+            CellMemoryCommand.Create(bench),
             verbose,
         };
         var parsed = root.Parse(arguments);

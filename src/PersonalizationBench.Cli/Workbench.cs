@@ -1,7 +1,11 @@
+using PersonalizationBench.Cli.Commands;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Catalog;
 using PersonalizationBench.Models;
 using PersonalizationBench.Pretraining;
+using PersonalizationBench.Runner.Execution;
+using PersonalizationBench.Runner.Studies;
+using PersonalizationBench.Runner.Tuning;
 using PersonalizationBench.Strategies;
 
 namespace PersonalizationBench.Cli;
@@ -26,6 +30,9 @@ public sealed record Workbench
 
     public required TimeProvider Clock { get; init; }
 
+    /// <summary>Where the memory of arms is measured; null: it is not.</summary>
+    public IFreshProcess? FreshProcess { get; init; }
+
     /// <summary>Whether a person is looking: colours, a live display, tables with lines.</summary>
     public bool IsTerminal { get; init; }
 
@@ -41,6 +48,10 @@ public sealed record Workbench
     public string ResultsFolder => Path.Combine(Root, "results");
 
     public string BasesFolder => Path.Combine(Root, "datasets", "bases");
+
+    public string TuningFolder => Path.Combine(RunsFolder, "tuning");
+
+    public StudyPlanner Planner => new(Datasets, Bases, Strategies, new TuningResults([TuningFolder, Path.Combine(ResultsFolder, "tuning")]));
 
     public PretrainPlace Pretraining => new(Files, Root, BasesFolder, Output, Clock);
 
@@ -58,6 +69,7 @@ public sealed record Workbench
             Output = Console.Out,
             Error = Console.Error,
             Clock = TimeProvider.System,
+            FreshProcess = new MemoryProcess(Console.Error),
             IsTerminal = !Console.IsOutputRedirected,
             Libtorch = () => MachineBases.EngineName,
         };

@@ -88,6 +88,9 @@ public sealed record GenerationRequest(int[] Tokens, int MaxNewTokens, int Slot 
 
     /// <summary>Ids whose log-likelihood as the first token is wanted beside what is generated: the prompt is read once for both.</summary>
     public IReadOnlyList<int> Candidates { get; init; } = [];
+
+    /// <summary>Tokens that are taken one after another instead of the likeliest: how long a given text takes to be written. Empty: none.</summary>
+    public IReadOnlyList<int> Forced { get; init; } = [];
 }
 
 /// <summary>What was generated, greedily.</summary>
@@ -118,6 +121,10 @@ public interface IBaseModel : IDisposable
 
     /// <summary>Natural-log likelihood of each continuation, in the given order.</summary>
     IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation);
+
+    /// <summary>FLOPs of reading the first tokens of a sequence, by count; 0 from a base that does not count.</summary>
+    /// <param name="slot">Adapter slot of the bank; -1 for the bare base.</param>
+    double ReadingFlops(int tokens, int slot) => 0;
 }
 
 /// <summary>Finds bases by name and loads them.</summary>

@@ -8,6 +8,9 @@ public sealed class CostMeter(TimeProvider clock)
 {
     private readonly List<double> _firstTokenSeconds = [];
     private readonly List<double> _perTokenSeconds = [];
+    private long _arrived = clock.GetTimestamp();
+    private double _cacheBytes;
+    private long _sequences;
 
     /// <summary>The injected clock.</summary>
     public TimeProvider Clock { get; } = clock;
@@ -24,10 +27,22 @@ public sealed class CostMeter(TimeProvider clock)
     /// <summary>Tokens generated.</summary>
     public long GeneratedTokens { get; private set; }
 
-    /// <summary>Largest key-value memory held at once, in bytes.</summary>
-    public long PeakKvBytes { get; private set; }
+    /// <summary>What a sequence keeps between its tokens (keys and values, or a state), mean over the sequences, in bytes; null where
+    /// no sequence was read.</summary>
+    public double? CacheBytesPerSequence => _sequences == 0 ? null : _cacheBytes / _sequences;
 
-    /// <summary>From a batch's start to its first token, once per request of the batch, in seconds.</summary>
+    /// <summary>Tokens with which all prompts of one user begin, summed over the users: read once where their keys and values are kept.</summary>
+    public long SharedTokens { get; private set; }
+
+    /// <summary>FLOPs of reading them once.</summary>
+    public double SharedFlops { get; private set; }
+
+    /// <summary>The same tokens counted in every prompt that begins with them, and their FLOPs.</summary>
+    public long RepeatedTokens { get; private set; }
+
+    public double RepeatedFlops { get; private set; }
+
+    /// <summary>From <see cref="Arrive"/> (or the meter's making) to a request's first token, in seconds.</summary>
     public IReadOnlyList<double> FirstTokenSeconds => _firstTokenSeconds;
 
     /// <summary>Between two tokens of a batch, in seconds.</summary>
@@ -41,9 +56,28 @@ public sealed class CostMeter(TimeProvider clock)
 
     public void AddGeneratedTokens(long tokens) => GeneratedTokens += tokens;
 
-    public void ObserveKvBytes(long bytes) => PeakKvBytes = Math.Max(PeakKvBytes, bytes);
+    /// <param name="cacheBytes">Of one sequence's keys and values, or state, at its longest.</param>
+    public void AddSequence(long cacheBytes)
+    {
+        _cacheBytes += cacheBytes;
+        _sequences++;
+    }
 
-    public void ObserveFirstToken(TimeSpan elapsed) => _firstTokenSeconds.Add(elapsed.TotalSeconds);
+    /// <param name="tokens">With which all prompts of a user begin.</param>
+    /// <param name="prompts">How many there are.</param>
+    /// <param name="flops">Of reading those tokens once.</param>
+    public void AddShared(long tokens, int prompts, double flops)
+    {
+        SharedTokens += tokens;
+        SharedFlops += flops;
+        RepeatedTokens += tokens * prompts;
+        RepeatedFlops += flops * prompts;
+    }
+
+    /// <summary>A question arrives: first tokens are timed from here.</summary>
+    public void Arrive() => _arrived = Clock.GetTimestamp();
+
+    public void ObserveFirstToken() => _firstTokenSeconds.Add(Clock.GetElapsedTime(_arrived).TotalSeconds);
 
     public void ObserveToken(TimeSpan elapsed) => _perTokenSeconds.Add(elapsed.TotalSeconds);
 

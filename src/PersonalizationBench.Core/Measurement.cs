@@ -4,5 +4,5 @@ namespace PersonalizationBench.Core;
 public static class Measurement
 {
     /// <summary>Raise it with any change after which the same cell could give another answer or score.</summary>
-    public const string Version = "2";
+    public const string Version = "3";
 }

@@ -8,7 +8,7 @@ namespace PersonalizationBench.Core;
 public sealed record RunRecord
 {
     /// <summary>Version of this row's layout.</summary>
-    public const int CurrentSchema = 2;
+    public const int CurrentSchema = 3;
 
     public int Schema { get; init; } = CurrentSchema;
     public required string Key { get; init; }
@@ -37,17 +37,45 @@ public sealed record RunRecord
     public double? AnswerSeconds { get; init; }
     public double? PromptTokensPerProbe { get; init; }
     public double? FlopsPerProbe { get; init; }
+    /// <summary>Of a prompt's tokens and their FLOPs, what is computed once for a user where keys and values are kept (all of a user's prompts
+    /// begin with it; mean over users), and the rest, which every query takes (mean over probes, the answer's tokens included).</summary>
+    public double? PromptTokensOncePerUser { get; init; }
+    public double? PromptTokensPerQuery { get; init; }
+    public double? FlopsOncePerUser { get; init; }
+    public double? FlopsPerQuery { get; init; }
+    /// <summary>Questions that were asked one at a time, in turn with those of the base's other arms, of the first seed's users. From a question's
+    /// arrival to its first token: the median with its interval, and percentiles where there are enough questions for them. Of texts whose
+    /// likelihood is scored, to the first of their tokens, written as if it were an answer's.</summary>
+    public int? LatencyProbes { get; init; }
     public double? FirstTokenMsP50 { get; init; }
+    public double? FirstTokenMsP50Low { get; init; }
+    public double? FirstTokenMsP50High { get; init; }
     public double? FirstTokenMsP95 { get; init; }
     public double? FirstTokenMsP99 { get; init; }
+    /// <summary>Between two tokens, of each question the mean.</summary>
     public double? PerTokenMsP50 { get; init; }
+    public double? PerTokenMsP50Low { get; init; }
+    public double? PerTokenMsP50High { get; init; }
     public double? PerTokenMsP95 { get; init; }
     public double? PerTokenMsP99 { get; init; }
+    /// <summary>From a question's arrival to the end of its answer.</summary>
+    public double? AnswerMsP50 { get; init; }
+    public double? AnswerMsP50Low { get; init; }
+    public double? AnswerMsP50High { get; init; }
+    /// <summary>Largest memory in use above what the loaded base holds, in a process that ran nothing before: adapting
+    /// <see cref="MemoryUsers"/> users together, and answering their questions one at a time.</summary>
+    public long? MemoryAdaptBytes { get; init; }
+    public long? MemoryAnswerBytes { get; init; }
+    public int? MemoryUsers { get; init; }
+    /// <summary>Rows of schemas 1 and 2 alone: of the process that ran the cells before.</summary>
     public long? PeakRssAdaptBytes { get; init; }
     public long? PeakRssAnswerBytes { get; init; }
     public long? PeakDeviceAdaptBytes { get; init; }
     public long? PeakDeviceAnswerBytes { get; init; }
+    /// <summary>Rows of schemas 1 and 2 alone: of a batch at once.</summary>
     public long? KvBytes { get; init; }
+    /// <summary>Keys and values, or state, of one sequence at its longest; mean over the sequences read in answering.</summary>
+    public double? KvBytesPerSequence { get; init; }
     /// <summary>Share of a probe's evidence documents that were in its prompt, mean over probes with evidence.</summary>
     public double? EvidenceRecall { get; init; }
     /// <summary>Bits per byte on general held-out text with the bare base, and the mean over users' personal models.</summary>

@@ -75,6 +75,10 @@ public sealed record Question(string UserId, string ProbeId, string Kind, string
     /// <summary>The text to score; null unless the scoring is by likelihood of a given text.</summary>
     public string? Continuation { get; init; }
 
+    /// <summary>For times alone: so many tokens of <see cref="Continuation"/> are written one after another, as an answer is, and
+    /// nothing is scored. Null: the continuation is scored.</summary>
+    public int? ForcedTokens { get; init; }
+
     /// <summary>Filled only for strategies that declare <see cref="IStrategy.SeesEvidence"/> (the oracle), else empty.</summary>
     public IReadOnlyList<string> EvidenceIds { get; init; } = [];
 

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using PersonalizationBench.Core;
+using PersonalizationBench.Models;
 using PersonalizationBench.Tokenizers;
 using PersonalizationBench.Strategies.Shared;
 
@@ -18,6 +19,41 @@ public sealed class PromptTests
         Assert.Equal(["d0", "d2"], prompt.ContextIds);
         Assert.Equal("a\nc\nd ?", Tokenizer.Decode(prompt.Tokens));
         Assert.Equal(Tokenizer.BeginOfText, prompt.Tokens[0]);
+    }
+
+    [Theory]
+    [InlineData(DocumentOrder.OldestFirst, "a\nb\nc\nd ?")]
+    [InlineData(DocumentOrder.NewestFirst, "c\nb\na\nd ?")]
+    [InlineData(DocumentOrder.BestFirst, "b\nc\na\nd ?")]
+    [InlineData(DocumentOrder.BestLast, "a\nc\nb\nd ?")]
+    public void Documents_stand_in_the_order_that_is_asked_for(DocumentOrder order, string text)
+    {
+        var builder = new PromptBuilder(Tokenizer, new PromptFormat("\n"), order);
+        Assert.Equal(text, Tokenizer.Decode(builder.Build(History("a", "b", "c"), [1, 2, 0], "d ?", room: 20).Tokens));
+        // What is left out is what is least wanted, whatever the order.
+        Assert.Equal(["d1", "d2"], builder.Build(History("a", "b", "c"), [1, 2, 0], "d ?", room: 8).ContextIds.Order());
+    }
+
+    [Fact]
+    public void What_all_of_a_users_prompts_begin_with_is_counted_once_for_each()
+    {
+        using var model = TinyBase.Load();
+        var users = TinyUsers.Make(2);
+        var request = TinyUsers.Request(model, users);
+        var asked = TinyUsers.Questions(users, withEvidence: false).Where(q => q.Scoring == ProbeScoring.ExactMatch).ToList();
+        var meter = CostMeter.Unread();
+        var answering = new PromptAnswering(request);
+        var prompted = asked.ConvertAll(q => new PromptedQuestion(q, request.Histories.Single(h => h.Id == q.UserId).Documents, [0, 1], -1));
+        answering.Answer(prompted, meter, CancellationToken.None);
+        var builder = new PromptBuilder(model.Tokenizer, request.Format);
+        var shared = asked.GroupBy(q => q.UserId).Select(own =>
+        {
+            var prompts = prompted.Where(p => p.Question.UserId == own.Key).Select(p => builder.Build(p.History, p.Wanted, p.Question.Prompt, room: 64).Tokens).ToList();
+            return (Tokens: Enumerable.Range(0, prompts.Min(p => p.Length) - 1).TakeWhile(i => prompts.All(p => p[i] == prompts[0][i])).Count(), Prompts: prompts.Count);
+        }).ToList();
+        Assert.All(shared, s => Assert.True(s.Tokens > 5 && s.Prompts > 1));
+        Assert.Equal((shared.Sum(s => s.Tokens), shared.Sum(s => s.Tokens * s.Prompts)), (meter.SharedTokens, meter.RepeatedTokens));
+        Assert.Equal(shared.Sum(s => FlopCount.Sequence(model.Config, s.Tokens)), meter.SharedFlops);
     }
 
     [Fact]

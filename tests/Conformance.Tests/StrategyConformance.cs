@@ -153,7 +153,7 @@ public abstract class StrategyConformance : IDisposable
         // Two exact matches and a style for each user; the choices beside an exact match cost nothing here.
         Assert.Equal(6, answering.FirstTokenSeconds.Count);
         Assert.NotEmpty(answering.PerTokenSeconds);
-        Assert.True(answering.Flops > 0 && answering.PeakKvBytes > 0);
+        Assert.True(answering.Flops > 0 && answering.CacheBytesPerSequence > 0);
         Assert.InRange(answering.GeneratedTokens, 1, 4 * 4 + 2 * 64);
     }
 

@@ -43,7 +43,7 @@ public sealed class WordsTests
     }
 
     [Fact]
-    public void A_meter_adds_up_and_keeps_the_peak()
+    public void A_meter_adds_up()
     {
         var meter = CostMeter.Unread();
         meter.AddFlops(2);
@@ -51,12 +51,17 @@ public sealed class WordsTests
         meter.AddTrainedTokens(5);
         meter.AddPromptTokens(7);
         meter.AddGeneratedTokens(11);
-        meter.ObserveKvBytes(20);
-        meter.ObserveKvBytes(10);
-        meter.ObserveFirstToken(TimeSpan.FromSeconds(2));
+        Assert.Null(meter.CacheBytesPerSequence);
+        meter.AddSequence(20);
+        meter.AddSequence(10);
+        meter.AddShared(100, prompts: 3, flops: 7);
+        meter.AddShared(50, prompts: 2, flops: 4);
+        meter.Arrive();
+        meter.ObserveFirstToken();
         meter.ObserveToken(TimeSpan.FromSeconds(1));
-        Assert.Equal((5.0, 5L, 7L, 11L, 20L), (meter.Flops, meter.TrainedTokens, meter.PromptTokens, meter.GeneratedTokens, meter.PeakKvBytes));
-        Assert.Equal([2.0], meter.FirstTokenSeconds);
+        Assert.Equal((5.0, 5L, 7L, 11L, 15.0), (meter.Flops, meter.TrainedTokens, meter.PromptTokens, meter.GeneratedTokens, meter.CacheBytesPerSequence));
+        Assert.Equal((150L, 11.0, 400L, 29.0), (meter.SharedTokens, meter.SharedFlops, meter.RepeatedTokens, meter.RepeatedFlops));
+        Assert.InRange(Assert.Single(meter.FirstTokenSeconds), 0, 1);
         Assert.Equal([1.0], meter.PerTokenSeconds);
     }
 }

@@ -15,6 +15,7 @@ internal static class SlowStudy
         hypothesis: It can be killed.
         dataset: { name: letters }
         bases: [tiny]
+        latency_probes: 0
         strategies:
           - type: none
           - type: lora
@@ -32,8 +33,8 @@ internal static class SlowStudy
         var bases = new FakeBases();
         var plan = new StudyPlanner([new FakeDatasets()], bases, strategies).Plan(StudyFile.Read(Path.Combine(folder, "letters.yaml")));
         using var store = ResultStore.Open(Path.Combine(folder, "results"), plan, TimeProvider.System);
-        var executor = new CellExecutor(new PhaseMeter(TimeProvider.System, new ProcessPeakMemory(), new NoPeakMemory()), new HeldOut(strategies));
-        var outcome = new StudyRunner(bases, executor, TimeProvider.System).Run(plan, store, new PlainProgress(Console.Out), CancellationToken.None);
+        var executor = new CellExecutor(new PhaseMeter(TimeProvider.System), new HeldOut(strategies));
+        var outcome = new StudyRunner(bases, executor, new ArmCosts(TimeProvider.System), TimeProvider.System).Run(plan, store, new PlainProgress(Console.Out), CancellationToken.None);
         return outcome.Failed.Count;
     }
 }

@@ -56,24 +56,103 @@ public sealed class StudyRunnerTests
         Assert.Equal((3.0, 1e6, 100L, 64L, 256L), (lora.AdaptSeconds, lora.AdaptFlops, lora.TrainedTokens, lora.TrainableParameters, lora.StoredBytesPerUser));
         // Six questions at once; the latency pass, one at a time, is not in it.
         Assert.Equal(0.6, lora.AnswerSeconds!.Value, 1e-9);
-        Assert.Equal((10.0, 600L), (lora.FlopsPerProbe, lora.KvBytes));
-        Assert.Equal(20.0, lora.FirstTokenMsP50!.Value, 1e-9);
-        Assert.Equal(20.0, lora.FirstTokenMsP99!.Value, 1e-9);
-        Assert.Equal(5.0, lora.PerTokenMsP95!.Value, 1e-9);
+        Assert.Equal(10.0, lora.FlopsPerProbe);
+        // Prompts of 5, 6 and 0 letters; of the two that all begin with, read at 4 FLOPs, each user's are read once.
+        Assert.Equal((11 / 3.0, 1.0, (11 / 3.0) - 2), (lora.PromptTokensPerProbe, lora.PromptTokensOncePerUser, lora.PromptTokensPerQuery));
+        Assert.Equal((2.0, 6.0, 1100 / 3.0), (lora.FlopsOncePerUser, lora.FlopsPerQuery, lora.KvBytesPerSequence));
         Assert.Equal((2.0, 3.0), (Math.Round(lora.HeldOutBitsPerByteBefore!.Value, 9), Math.Round(lora.HeldOutBitsPerByteAfter!.Value, 9)));
         Assert.Equal(0.0, lora.EvidenceRecall);
         // Of the two probes with evidence, the first document answers one.
         Assert.Equal(0.5, Runs(bench).First(r => r.Strategy == "rag").EvidenceRecall);
-        Assert.Null(lora.PeakRssAdaptBytes);
     }
 
     [Fact]
-    public void Only_what_can_be_spoken_is_asked_for_latency_and_at_most_as_often_as_the_study_says()
+    public void Latency_is_from_a_questions_arrival_over_as_many_questions_as_the_study_says_and_of_the_first_seed()
+    {
+        using var bench = new Bench();
+        bench.Run(Bench.Complete);
+        var (first, second) = (Runs(bench).First(r => r.Strategy == "lora"), Runs(bench).Where(r => r.Strategy == "lora").ElementAt(1));
+        Assert.Equal((30, 100.0, 100.0, 100.0), (first.LatencyProbes, first.FirstTokenMsP50, first.FirstTokenMsP50Low, first.FirstTokenMsP50High));
+        Assert.Equal((5.0, 100.0), (first.PerTokenMsP50, first.AnswerMsP50));
+        // Thirty questions say nothing of one in twenty.
+        Assert.Null(first.FirstTokenMsP95);
+        Assert.Null(first.PerTokenMsP99);
+        Assert.Null(second.LatencyProbes);
+        bench.Run(Bench.Complete.Replace("bases:", "latency_probes: 120\nbases:", StringComparison.Ordinal));
+        Assert.Equal((120, 100.0), (Runs(bench).First(r => r.Strategy == "lora").LatencyProbes, Runs(bench).First(r => r.Strategy == "lora").FirstTokenMsP95));
+    }
+
+    [Fact]
+    public void Arms_take_turns_in_both_orders_after_warming_up()
+    {
+        using var bench = new Bench();
+        bench.Run("study: letters\nhypothesis: x\ndataset: { name: letters }\nbases: [tiny]\nlatency_probes: 12\nstrategies: [{ type: none }, { type: rag }]\n");
+        var alone = bench.Strategies.AskedBy.SkipWhile(a => a.Batch > 1).Where(a => a.Batch == 1).Select(a => a.Type).ToList();
+        string[] block(string type) => [.. Enumerable.Repeat(type, 7)];
+        Assert.Equal([.. Enumerable.Repeat("none", 5), .. Enumerable.Repeat("rag", 5), .. block("none"), .. block("rag"), .. block("rag"), .. block("none")], alone);
+    }
+
+    [Fact]
+    public void Costs_that_are_lacking_are_measured_without_measuring_cells_again()
+    {
+        using var bench = new Bench();
+        var without = Bench.Complete.Replace("bases:", "latency_probes: 0\nbases:", StringComparison.Ordinal);
+        bench.Run(without);
+        Assert.All(Runs(bench), r => Assert.Null(r.LatencyProbes));
+        var before = bench.Text("probes.csv");
+        Assert.Equal((0, 15), (bench.Run(Bench.Complete) is var second ? second.Measured : -1, second.Skipped));
+        Assert.Equal(7, Runs(bench).Count(r => r.LatencyProbes == 30));
+        Assert.Equal(before, bench.Text("probes.csv"));
+    }
+
+    [Fact]
+    public void Memory_is_measured_once_for_every_arm_in_a_process_of_its_own_and_controls_have_none()
+    {
+        var fresh = new FakeProcess();
+        using var bench = new Bench { FreshProcess = fresh };
+        bench.Run(Bench.Complete);
+        Assert.Equal(["lora rank=2", "lora rank=4", "majority", "none", "rag k=1", "rag k=2"], fresh.Measured.Order(StringComparer.Ordinal).Select(l => l.Replace("r=", "rank=", StringComparison.Ordinal)));
+        var runs = Runs(bench);
+        Assert.Equal(6, runs.Count(r => r.MemoryUsers == 2));
+        Assert.All(runs.Where(r => r.MemoryUsers is not null), r => Assert.Equal((r.Label.Length * 1000L, r.Label.Length * 10L), (r.MemoryAdaptBytes, r.MemoryAnswerBytes)));
+        Assert.All(runs.Where(r => r.Control != ""), r => Assert.Null(r.MemoryUsers));
+        bench.Run(Bench.Complete);
+        Assert.Equal(6, fresh.Measured.Count);
+        bench.Run(Bench.Complete.Replace("bases:", "memory: false\nbases:", StringComparison.Ordinal), isFresh: true);
+        Assert.Equal(6, fresh.Measured.Count);
+    }
+
+    [Fact]
+    public void An_arm_that_falls_over_when_its_latency_is_measured_is_a_row_that_says_so()
+    {
+        using var bench = new Bench();
+        bench.Strategies.FailsAlone = "lora";
+        var outcome = bench.Run(Lora("rank: 2"));
+        Assert.Equal("it cannot be alone", Assert.Single(outcome.Failed).Result.Run.Error);
+        Assert.Equal(["ok", "failed", "ok"], Runs(bench).Select(r => r.Status));
+        Assert.Equal([30, null, 30], Runs(bench).Select(r => r.LatencyProbes));
+    }
+
+    [Fact]
+    public void Texts_whose_likelihood_is_scored_are_timed_as_if_they_were_written()
+    {
+        using var bench = new Bench(d => d with { Users = [.. d.Users.Select(u => u with { Probes = [.. u.Probes.Where(p => p.Scoring == ProbeScoring.BitsPerByte)] })] });
+        bench.Run("study: letters\nhypothesis: x\ndataset: { name: letters, users: 9 }\nbases: [tiny]\nstrategies: [{ type: none }]\n");
+        var alone = bench.Strategies.Asked.Where(a => a.Batch == 1).Select(a => a.Question).ToList();
+        Assert.Equal(5 + 30 + 5, alone.Count);
+        Assert.All(alone, q => Assert.Equal((ProbeScoring.BitsPerByte, 16), (q.Scoring, q.ForcedTokens)));
+        // No more users than needed are adapted anew.
+        Assert.Equal(4, alone.Select(q => q.UserId).Distinct().Count());
+        Assert.All(bench.Strategies.Asked.Where(a => a.Batch > 1), a => Assert.Null(a.Question.ForcedTokens));
+    }
+
+    [Fact]
+    public void Only_what_can_be_spoken_is_asked_for_latency()
     {
         using var bench = new Bench();
         bench.Run("study: letters\nhypothesis: x\ndataset: { name: letters, users: 9 }\nbases: [tiny]\nlatency_probes: 3\nstrategies: [{ type: none }]\n");
         var alone = bench.Strategies.Asked.Where(a => a.Batch == 1).Select(a => a.Question).ToList();
-        Assert.Equal(["u1", "u4", "u7"], alone.Select(q => q.UserId));
+        Assert.Equal(["u1", "u2", "u3"], alone.Select(q => q.UserId).Distinct());
         Assert.All(alone, q => Assert.Equal(ProbeScoring.ExactMatch, q.Scoring));
     }
 

@@ -64,7 +64,7 @@ public static class DecodeBenchmark
         var random = DeterministicRandom.For(context, "decode");
         var meter = new CostMeter(clock);
         model.Generate([new GenerationRequest([.. Enumerable.Range(0, context).Select(_ => random.Next(Vocabulary))], TokensPerRound)], meter, cancellation);
-        return (meter.PerTokenSeconds.Median(), meter.FirstTokenSeconds[0], meter.PeakKvBytes);
+        return (meter.PerTokenSeconds.Median(), meter.FirstTokenSeconds[0], (long)meter.CacheBytesPerSequence!.Value);
     }
 
     private static DecodeRecord Record(LoadedBase model, int context, List<(double Token, double First, long Cache)> rounds) => new()

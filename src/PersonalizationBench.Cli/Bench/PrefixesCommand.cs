@@ -28,7 +28,7 @@ internal static class PrefixesCommand
             var started = workbench.Clock.GetUtcNow();
             var rounds = parse.GetValue(s_rounds);
             if (rounds < 1) throw new PbenchException($"--rounds: expected at least 1, not {rounds}");
-            var plan = new StudyPlanner(workbench.Datasets, workbench.Bases, workbench.Strategies).Plan(StudyFile.Read(parse.GetRequiredValue(s_study)));
+            var plan = workbench.Planner.Plan(StudyFile.Read(parse.GetRequiredValue(s_study)));
             var full = workbench.Strategies.Strategies.Single(s => s.Type == "full-history");
             var records = parse.GetRequiredValue(s_precisions).Select(precision =>
             {

@@ -43,7 +43,8 @@ internal static class RunCommand
         return command;
     }
 
-    private static int Run(Workbench bench, StudyPlan plan, string folder, bool isFresh, PictureFormat format, CancellationToken cancellation)
+    /// <summary>Measures what is missing and writes the report; 1 where cells gave no result.</summary>
+    internal static int Run(Workbench bench, StudyPlan plan, string folder, bool isFresh, PictureFormat format, CancellationToken cancellation)
     {
         StudyOutcome outcome;
         using (var store = ResultStore.Open(folder, plan, bench.Clock, isFresh))
@@ -60,9 +61,9 @@ internal static class RunCommand
 
     private static StudyOutcome Measure(Workbench bench, StudyPlan plan, ResultStore store, StudyPublishing? publisher, bool isFresh, CancellationToken cancellation)
     {
-        var executor = new CellExecutor(new PhaseMeter(bench.Clock, new ProcessPeakMemory(), new NoPeakMemory()), new HeldOut(bench.Strategies), publisher);
-        var runner = new StudyRunner(bench.Bases, executor, bench.Clock);
-        if (plan.Cells.All(store.IsDone)) return runner.Run(plan, store, new PlainProgress(bench.Output), cancellation);
+        var executor = new CellExecutor(new PhaseMeter(bench.Clock), new HeldOut(bench.Strategies), publisher);
+        var runner = new StudyRunner(bench.Bases, executor, new ArmCosts(bench.Clock, bench.FreshProcess), bench.Clock);
+        if (runner.IsComplete(plan, store)) return runner.Run(plan, store, new PlainProgress(bench.Output), cancellation);
 
         var invocation = new Invocation(CommandLine(), bench.Clock.GetUtcNow(), null, null, RunEnvironment.Capture(bench.Libtorch()));
         Manifest.Write(store.Folder, plan, invocation, isFresh);

@@ -24,7 +24,7 @@ internal static class ValidateCommand
     /// <summary>A study that may run; its warnings go to standard error.</summary>
     public static StudyPlan Plan(Workbench bench, string path)
     {
-        var plan = new StudyPlanner(bench.Datasets, bench.Bases, bench.Strategies).Plan(StudyFile.Read(path));
+        var plan = bench.Planner.Plan(StudyFile.Read(path));
         StudyPublishing.Check(plan);
         foreach (var warning in StudyValidators.Check(plan)) bench.Error.WriteLine($"pbench: warning: {warning}");
         return plan;

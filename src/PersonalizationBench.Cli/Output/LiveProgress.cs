@@ -34,5 +34,7 @@ internal static class LiveProgress
             console.Write(new Text(PlainProgress.Line(progress with { Remaining = null }, result) + "\n", result.IsOk ? Style.Plain : new Style(Color.Red)));
             _cells!.Increment(1);
         }
+
+        public void MeasuringCosts(string baseName, int arms) => _cells!.Description = Markup.Escape($"latency and memory of {arms} arms on {baseName}");
     }
 }

@@ -86,6 +86,9 @@ public sealed class LoadedBase : IBaseModel
     public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) =>
         Scorer.Score(Model(requests.Select(r => (long)r.Prompt.Length + r.Continuation.Length)), requests, meter, cancellation);
 
+    public double ReadingFlops(int tokens, int slot) =>
+        FlopCount.Sequence(Config, tokens) + (slot < 0 || _adapters is null ? 0 : tokens * FlopCount.Adapter(Config, _adapters.Options));
+
     /// <param name="lengths">What the sequences may come to.</param>
     private InferenceModel Model(IEnumerable<long> lengths)
     {

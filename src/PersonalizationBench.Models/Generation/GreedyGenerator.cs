@@ -50,15 +50,14 @@ internal static class GreedyGenerator
         var adapters = model.AdaptersOf(rows.Select(r => r.Slot).ToList());
         var candidates = new IReadOnlyList<double>[rows.Count];
         var clock = meter.Clock;
-        var started = clock.GetTimestamp();
 
         using var cache = new DecoderCache(config, rows.Count, capacity, weights.ComputeType, weights.Device);
-        meter.ObserveKvBytes(cache.Bytes);
         var next = FirstTokens();
-        var live = rows.Select((r, i) => Accept(i, next[i])).ToArray();
-        foreach (var _ in rows) meter.ObserveFirstToken(clock.GetElapsedTime(started));
+        var live = rows.Select((_, i) => Accept(i)).ToArray();
         foreach (var row in rows)
         {
+            meter.ObserveFirstToken();
+            meter.AddSequence(DecoderCache.BytesOf(config, 1, Math.Min(config.ContextLength, row.Tokens.Length + row.MaxNewTokens), weights.ComputeType));
             meter.AddPromptTokens(row.Tokens.Length);
             meter.AddFlops(FlopCount.Sequence(config, row.Tokens.Length) + FlopCount.Head(config) + AdapterFlops(row) * row.Tokens.Length);
         }
@@ -66,7 +65,7 @@ internal static class GreedyGenerator
         while (live.Any(l => l))
         {
             cancellation.ThrowIfCancellationRequested();
-            started = clock.GetTimestamp();
+            var started = clock.GetTimestamp();
             using var step = NewDisposeScope();
             // A row that is done goes on with its last token in its last place; nobody reads what comes of it.
             var positions = rows.Select((r, i) => (long)Math.Min(capacity - 1, r.Tokens.Length + Math.Max(0, generated[i].Count - 1))).ToArray();
@@ -78,7 +77,7 @@ internal static class GreedyGenerator
                 if (!live[i]) continue;
                 meter.AddFlops(FlopCount.Projections(config) + FlopCount.Mixing(config, positions[i] + 1) + FlopCount.Head(config) + AdapterFlops(rows[i]));
                 next[i] = produced[i];
-                live[i] = Accept(i, produced[i]);
+                live[i] = Accept(i);
             }
             meter.ObserveToken(clock.GetElapsedTime(started));
         }
@@ -114,11 +113,12 @@ internal static class GreedyGenerator
             return [.. best.data<long>().ToArray().Select(t => (int)t)];
         }
 
-        // True where the row goes on after this token.
-        bool Accept(int row, int token)
+        // Takes what was produced, or what is forced; true where the row goes on after it.
+        bool Accept(int row)
         {
-            if (rows[row].MaxNewTokens == 0 || rows[row].StopIds.Contains(token)) return false;
-            generated[row].Add(token);
+            if (generated[row].Count < rows[row].Forced.Count) next[row] = rows[row].Forced[generated[row].Count];
+            if (rows[row].MaxNewTokens == 0 || rows[row].StopIds.Contains(next[row])) return false;
+            generated[row].Add(next[row]);
             return generated[row].Count < rows[row].MaxNewTokens && rows[row].Tokens.Length + generated[row].Count <= capacity;
         }
 

@@ -62,13 +62,14 @@ internal sealed class PagedAnswering : IDisposable
                     {
                         if (request.Candidates.Count > 0) candidates = LogitRow.LogProbabilities(logits, request.Candidates);
                         meter.AddPromptTokens(request.Tokens.Length);
+                        meter.AddSequence(DecoderCache.BytesOf(model.Config, 1, Math.Min(model.Config.ContextLength, request.Tokens.Length + request.MaxNewTokens), model.Weights.ComputeType));
                         meter.AddFlops(FlopCount.Sequence(model.Config, request.Tokens.Length) + FlopCount.Head(model.Config) + AdapterFlops(model, request.Slot) * request.Tokens.Length);
                     }
                     else
                     {
                         meter.AddFlops(FlopCount.Projections(model.Config) + FlopCount.Mixing(model.Config, request.Tokens.Length + generated.Count) + FlopCount.Head(model.Config) + AdapterFlops(model, request.Slot));
                     }
-                    var token = LogitRow.Largest(logits);
+                    var token = generated.Count < request.Forced.Count ? request.Forced[generated.Count] : LogitRow.Largest(logits);
                     if (request.MaxNewTokens > 0 && !request.StopIds.Contains(token))
                     {
                         generated.Add(token);
@@ -119,19 +120,18 @@ internal sealed class PagedAnswering : IDisposable
         var waiting = new LinkedList<PagedSequence>(sequences.OrderBy(s => s.Slot).ThenBy(s => s, Comparer<PagedSequence>.Create((a, b) => a.Prompt.AsSpan().SequenceCompareTo(b.Prompt))));
         var running = new List<PagedSequence>();
         var (number, clock) = (0, meter.Clock);
-        var (began, before) = (clock.GetTimestamp(), clock.GetTimestamp());
+        var before = clock.GetTimestamp();
         while (waiting.Count > 0 || running.Count > 0)
         {
             cancellation.ThrowIfCancellationRequested();
             Admit();
             if (running.Count == 0) throw new InvalidOperationException("a sequence has no room though nothing else runs");
-            meter.ObserveKvBytes(running.Sum(s => s.OwnTokens) * KvCache.BytesPerToken(_model.Config, model.Weights.ComputeType));
             var taken = _rows.Step(running, StepRows, StepLogits);
             var goesOn = false;
             foreach (var (sequence, position, logits) in taken.Wanted)
             {
                 goesOn |= sequence.Tokens.Count > sequence.Prompt.Length;
-                if (!sequence.HasAnswered) meter.ObserveFirstToken(clock.GetElapsedTime(began));
+                if (!sequence.HasAnswered) meter.ObserveFirstToken();
                 sequence.HasAnswered = true;
                 if (sequence.Accept(position, _rows.Logits(logits)) is { } token) sequence.Tokens.Add(token);
                 else if (position == sequence.Tokens.Count - 1) sequence.IsDone = true;

@@ -33,9 +33,6 @@ internal sealed class PagedSequence(int[] prompt, int slot, int longest, int fir
     /// <summary>Takes a position's logits; gives the token that follows the last one, if there is to be one.</summary>
     public required Func<int, ReadOnlySpan<float>, int?> Accept { get; init; }
 
-    /// <summary>Tokens that it has room for by itself.</summary>
-    public long OwnTokens => longest - (long)Pages!.Found * PagedModel.PageTokens;
-
     /// <summary>Whether another sequence will find more of its beginning once this one has read its own.</summary>
     public bool WillGive(PagedSequence other)
     {

@@ -60,11 +60,9 @@ internal static class Scorer
         using var scope = NewDisposeScope();
         using var off = no_grad();
         var (config, weights) = (model.Config, model.Weights);
-        var started = meter.Clock.GetTimestamp();
         var batch = groups.SelectMany(g => g.Members).Select(m => rows[m]).ToList();
         var adapters = model.AdaptersOf([.. batch.Select(r => r.Slot)]);
         using var cache = groups.Any(g => g.Prefix > 0) ? new DecoderCache(config, batch.Count, batch.Max(r => r.Read.Length), weights.ComputeType, weights.Device) : null;
-        if (cache is not null) meter.ObserveKvBytes(cache.Bytes);
         var read = PromptReading.Read(model, groups, sequences, adapters, cache);
 
         var (places, targets) = (new List<long>(), new List<long>());
@@ -86,7 +84,7 @@ internal static class Scorer
             var count = row.Requests.Sum(r => requests[r].Continuation.Length);
             Add(model, row, requests, [.. losses.Skip(at).Take(count).Select(loss => -(double)loss)], results, meter);
             at += count;
-            meter.ObserveFirstToken(meter.Clock.GetElapsedTime(started));
+            meter.ObserveFirstToken();
         }
 
         float[] Losses()
@@ -106,6 +104,7 @@ internal static class Scorer
         }
         var first = requests[row.Requests[0]];
         meter.AddPromptTokens(first.Prompt.Length);
+        meter.AddSequence(DecoderCache.BytesOf(model.Config, 1, row.Read.Length, model.Weights.ComputeType));
         meter.AddFlops(FlopCount.Sequence(model.Config, row.Read.Length) + first.Continuation.Length * FlopCount.Head(model.Config) + (row.Slot < 0 ? 0 : model.FlopsPerAdaptedToken * row.Read.Length));
     }
 

@@ -6,8 +6,8 @@ using PersonalizationBench.Runner.Studies;
 
 namespace PersonalizationBench.Runner.Execution;
 
-/// <summary>Measures one cell: adapts all its users together, answers all their probes, then a few one at a time for
-/// latency, then general texts for forgetting.</summary>
+/// <summary>Measures one cell: adapts all its users together, answers all their probes, then general texts for forgetting. What
+/// <see cref="ArmCosts"/> measures is measured apart.</summary>
 /// <param name="sink">Is shown what was measured; null: nobody wants the personal models.</param>
 public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalModelsSink? sink = null)
 {
@@ -45,7 +45,6 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalMod
         Check(cell, questions, answers);
 
         var probes = asked.Zip(answers).SelectMany(a => ProbeScorer.Score(cell.Key, a.First.Probe, a.Second)).ToList();
-        var (firstToken, perToken) = LatencyPass.Measure(personal, questions, cell.LatencyProbes, meter.Clock, cancellation);
         var heldOutAfter = HeldOut.After(personal, dataset, cancellation);
 
         var result = Finite(new CellResult(record with
@@ -60,17 +59,11 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalMod
             AnswerSeconds = answering.Seconds,
             PromptTokensPerProbe = answers.Average(a => a.PromptTokens),
             FlopsPerProbe = answering.Meter.Flops / asked.Count,
-            FirstTokenMsP50 = firstToken.P50,
-            FirstTokenMsP95 = firstToken.P95,
-            FirstTokenMsP99 = firstToken.P99,
-            PerTokenMsP50 = perToken.P50,
-            PerTokenMsP95 = perToken.P95,
-            PerTokenMsP99 = perToken.P99,
-            PeakRssAdaptBytes = adapting.PeakRssBytes,
-            PeakRssAnswerBytes = answering.PeakRssBytes,
-            PeakDeviceAdaptBytes = adapting.PeakDeviceBytes,
-            PeakDeviceAnswerBytes = answering.PeakDeviceBytes,
-            KvBytes = answering.Meter.PeakKvBytes,
+            PromptTokensOncePerUser = (double)answering.Meter.SharedTokens / dataset.Users.Count,
+            PromptTokensPerQuery = answers.Average(a => a.PromptTokens) - ((double)answering.Meter.RepeatedTokens / asked.Count),
+            FlopsOncePerUser = answering.Meter.SharedFlops / dataset.Users.Count,
+            FlopsPerQuery = (answering.Meter.Flops - answering.Meter.RepeatedFlops) / asked.Count,
+            KvBytesPerSequence = answering.Meter.CacheBytesPerSequence,
             EvidenceRecall = asked.Zip(answers).Select(a => EvidenceRecall.Score(a.Second.ContextIds, a.First.Probe.EvidenceIds)).Average(),
             HeldOutBitsPerByteBefore = heldOutBefore,
             HeldOutBitsPerByteAfter = heldOutAfter,

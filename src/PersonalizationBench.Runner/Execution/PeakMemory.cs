@@ -1,19 +1,14 @@
 using System.Globalization;
+using System.Runtime;
+using System.Runtime.InteropServices;
 
 namespace PersonalizationBench.Runner.Execution;
 
-/// <summary>The largest memory in use since the last <see cref="Reset"/>.</summary>
-public interface IPeakMemory
-{
-    void Reset();
-
-    /// <summary>Bytes; null where it cannot be measured.</summary>
-    long? PeakBytes { get; }
-}
-
-/// <summary>The process's resident memory by Linux's own high-water mark, which <c>/proc/self/clear_refs</c> lowers to the
-/// present size (proc(5)). Null elsewhere, or where the mark may not be lowered: it would then tell of an earlier phase.</summary>
-public sealed class ProcessPeakMemory : IPeakMemory
+/// <summary>The process's resident memory by Linux's own counts. The largest is its high-water mark, which
+/// <c>/proc/self/clear_refs</c> lowers to the present size (proc(5)). Null elsewhere, or where the mark may not be lowered: it would
+/// then tell of an earlier phase. The kernel sums pages up by the batch: what is less than a megabyte is not told (proc(5): "this value is
+/// inaccurate").</summary>
+public sealed class ProcessPeakMemory
 {
     private bool _isReset;
 
@@ -30,24 +25,36 @@ public sealed class ProcessPeakMemory : IPeakMemory
         }
     }
 
-    public long? PeakBytes
+    /// <summary>The largest since the last <see cref="Reset"/>, in bytes.</summary>
+    public long? PeakBytes => _isReset ? Read("VmHWM:") : null;
+
+    /// <summary>What is held once everything that can be given back is: garbage is collected, and the allocators' free pages go
+    /// back to the system.</summary>
+    public static long? Settle()
     {
-        get
+        GCSettings.LargeObjectHeapCompactionMode = GCLargeObjectHeapCompactionMode.CompactOnce;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        GC.WaitForPendingFinalizers();
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        try
         {
-            if (!_isReset) return null;
-            var line = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-            var fields = line?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            return fields is [_, var kilobytes, "kB"] ? long.Parse(kilobytes, CultureInfo.InvariantCulture) * 1024 : null;
+            _ = MallocTrim(0);
         }
+        catch (EntryPointNotFoundException)
+        {
+            // Another C library than GNU's: what its allocator keeps is counted.
+        }
+        return Read("VmRSS:");
     }
-}
 
-/// <summary>Where there is no device to measure.</summary>
-public sealed class NoPeakMemory : IPeakMemory
-{
-    public void Reset()
+    private static long? Read(string key)
     {
+        const string file = "/proc/self/status";
+        if (!File.Exists(file)) return null;
+        var fields = File.ReadLines(file).FirstOrDefault(l => l.StartsWith(key, StringComparison.Ordinal))?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        return fields is [_, var kilobytes, "kB"] ? long.Parse(kilobytes, CultureInfo.InvariantCulture) * 1024 : null;
     }
 
-    public long? PeakBytes => null;
+    [DllImport("libc", EntryPoint = "malloc_trim")]
+    private static extern int MallocTrim(nuint pad);
 }

@@ -11,9 +11,13 @@ namespace PersonalizationBench.Runner.Execution;
 /// <param name="Failed">Cells that gave no result.</param>
 public sealed record StudyOutcome(int Measured, int Skipped, IReadOnlyList<(Cell Cell, CellResult Result)> Failed);
 
-/// <summary>Runs the cells of a plan that have no result yet, base by base, and commits each.</summary>
-public sealed class StudyRunner(IBaseCatalog bases, CellExecutor executor, TimeProvider clock)
+/// <summary>Runs the cells of a plan that have no result yet, base by base, and commits each; then what <see cref="ArmCosts"/> measures on
+/// that base.</summary>
+public sealed class StudyRunner(IBaseCatalog bases, CellExecutor executor, ArmCosts costs, TimeProvider clock)
 {
+    /// <summary>Whether there is nothing left to measure.</summary>
+    public bool IsComplete(StudyPlan plan, ResultStore store) => plan.Cells.All(store.IsDone) && plan.Bases.All(b => costs.Lacking(plan, store, b.Name).Count == 0);
+
     /// <exception cref="OperationCanceledException">Cancelled: the cell in hand is given up, those before it are kept.</exception>
     /// <exception cref="ResultsException">Results could not be written.</exception>
     public StudyOutcome Run(StudyPlan plan, ResultStore store, IStudyObserver observer, CancellationToken cancellation)
@@ -23,10 +27,10 @@ public sealed class StudyRunner(IBaseCatalog bases, CellExecutor executor, TimeP
         var progress = new StudyProgress(plan.Cells.Count, pending, clock, observer);
         try
         {
-            foreach (var group in pending.GroupBy(c => c.Base.Name))
+            foreach (var group in plan.Cells.GroupBy(c => c.Base.Name))
             {
                 using var loaded = new ReloadableBase(bases, group.First());
-                foreach (var cell in group)
+                foreach (var cell in group.Where(pending.Contains))
                 {
                     cancellation.ThrowIfCancellationRequested();
                     progress.Start(cell);
@@ -34,6 +38,11 @@ public sealed class StudyRunner(IBaseCatalog bases, CellExecutor executor, TimeP
                     store.Commit(cell, result);
                     if (!result.IsOk) failed.Add((cell, result));
                     progress.Finish(cell, result);
+                }
+                if (costs.Lacking(plan, store, group.Key) is { Count: > 0 } lacking)
+                {
+                    observer.MeasuringCosts(group.Key, lacking.Count);
+                    failed.AddRange(costs.Measure(plan, store, group.Key, loaded.Get, cancellation));
                 }
             }
         }

@@ -12,6 +12,9 @@ public interface IStudyObserver
     void Starting(CellProgress progress);
 
     void Finished(CellProgress progress, CellResult result);
+
+    /// <summary>All cells of a base are measured; latency and memory of its arms are next.</summary>
+    void MeasuringCosts(string baseName, int arms);
 }
 
 /// <summary>Where a study stands.</summary>

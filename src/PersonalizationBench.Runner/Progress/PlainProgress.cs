@@ -23,6 +23,12 @@ public sealed class PlainProgress(TextWriter output) : IStudyObserver
         output.Flush();
     }
 
+    public void MeasuringCosts(string baseName, int arms)
+    {
+        output.WriteLine($"latency and memory of {arms} {(arms == 1 ? "arm" : "arms")} on {baseName}");
+        output.Flush();
+    }
+
     /// <summary>Such as <c>[12/40] lora r=8 seed=3  ok  4.1 s  recall 0.82  ETA 01:10</c>.</summary>
     public static string Line(CellProgress progress, CellResult result)
     {

@@ -54,6 +54,7 @@ public static class Manifest
             ["device"] = spec.Device,
             ["seeds"] = JsonSerializer.SerializeToNode(spec.Seeds, Json),
             ["latency_probes"] = spec.LatencyProbes,
+            ["memory"] = spec.Memory,
             ["controls_waived"] = spec.Controls.Waived,
             ["bases"] = new JsonArray([.. plan.Bases.Select(b => JsonSerializer.SerializeToNode(b, Json))]),
             ["datasets"] = new JsonArray([.. plan.Datasets.Select(d => new JsonObject
@@ -70,6 +71,7 @@ public static class Manifest
                 ["type"] = s.Type,
                 ["control"] = s.Control,
                 ["settings"] = JsonNode.Parse(s.Settings),
+                ["tuned"] = JsonSerializer.SerializeToNode(s.Tuned, Json),
             })]),
             ["cells"] = new JsonArray([.. plan.Cells.Select(c => new JsonObject
             {

@@ -21,7 +21,8 @@ public static class Publication
     /// <param name="published">The study's folder in <c>results/</c>; made where it is missing.</param>
     public static void Publish(string measured, string published)
     {
-        foreach (var name in s_files) Copy(Path.Combine(measured, name), Path.Combine(published, name));
+        var chosen = File.Exists(Path.Combine(measured, ChosenRecord.FileName)) ? [ChosenRecord.FileName] : Array.Empty<string>();
+        foreach (var name in s_files.Concat(chosen)) Copy(Path.Combine(measured, name), Path.Combine(published, name));
         var (from, to) = (Path.Combine(measured, "figures"), Path.Combine(published, "figures"));
         var figures = Directory.GetFiles(from).Select(f => Path.GetFileName(f)).ToHashSet();
         foreach (var figure in figures) Copy(Path.Combine(from, figure), Path.Combine(to, figure));

@@ -67,16 +67,33 @@ public sealed partial class ResultStore : IDisposable
     /// <summary>Whether a cell has been measured and gave a result.</summary>
     public bool IsDone(Cell cell) => _published.TryGetValue(cell.Key, out var published) && published.Result.IsOk;
 
+    /// <summary>What a cell gave; null where it gave nothing yet, or failed.</summary>
+    public CellResult? Find(Cell cell) => IsDone(cell) ? _published[cell.Key].Result : null;
+
+    /// <summary>Changes the row of a cell that was committed; the CSV files have it with the next <see cref="Publish"/>. A row that fails loses
+    /// its probes.</summary>
+    public void Amend(Cell cell, Func<RunRecord, RunRecord> change)
+    {
+        var result = _published[cell.Key].Result;
+        var run = change(result.Run);
+        Keep(cell, result with { Run = run, Probes = run.Status == CellStatus.Ok ? result.Probes : [] });
+    }
+
     /// <summary>Keeps a cell's result. Once this returns, no crash loses it.</summary>
     /// <exception cref="ResultsException">It could not be written, such as to a full disk; earlier results are untouched.</exception>
     public void Commit(Cell cell, CellResult result)
     {
+        Keep(cell, result);
+        Committed++;
+        if (_clock.GetElapsedTime(_lastPublished) >= _publishing / PublishingShare) Publish();
+    }
+
+    private void Keep(Cell cell, CellResult result)
+    {
         var stamped = Stamp(cell, result);
         _journal.Write(stamped);
         Add(stamped);
-        Committed++;
         _isBehind = true;
-        if (_clock.GetElapsedTime(_lastPublished) >= _publishing / PublishingShare) Publish();
     }
 
     /// <summary>Brings <c>probes.csv</c> and <c>runs.csv</c> up to date.</summary>

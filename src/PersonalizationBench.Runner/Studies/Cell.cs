@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
+using PersonalizationBench.Runner.Tuning;
 
 namespace PersonalizationBench.Runner.Studies;
 
@@ -20,6 +21,9 @@ public sealed record PlannedStrategy(StrategyDescriptor Descriptor, object Optio
 {
     public const string WrongUser = "wrong-user";
 
+    /// <summary>How its settings were chosen; null: they stand in the file.</summary>
+    public Tuned? Tuned { get; init; }
+
     public string Type => Descriptor.Type;
 
     public bool Runs(BaseInfo on) => Bases.Contains(on.Name);
@@ -30,14 +34,14 @@ public sealed record PlannedStrategy(StrategyDescriptor Descriptor, object Optio
 
 /// <summary>One point of the study's grid.</summary>
 /// <param name="Key">SHA-256 of all that may change its result: what makes two cells the same cell.</param>
-public sealed record Cell(string Key, BaseInfo Base, PlannedDataset Dataset, PlannedStrategy Strategy, long Seed, Precision Precision, string Device, int LatencyProbes)
+public sealed record Cell(string Key, BaseInfo Base, PlannedDataset Dataset, PlannedStrategy Strategy, long Seed, Precision Precision, string Device)
 {
     /// <summary>For progress and errors: label and, where it matters, the seed.</summary>
     public string Name => Strategy.IsTrained ? $"{Strategy.FullLabel} seed={Seed}" : Strategy.FullLabel;
 
     /// <summary>The key of a cell. Names and labels are no part of it, precision and device are as the study gives them:
     /// what <c>auto</c> chose, and which kernels and how many threads on which processor, is in the record.</summary>
-    public static string KeyOf(string engine, BaseInfo baseInfo, Dataset dataset, PlannedStrategy strategy, long seed, Precision precision, string device, int latencyProbes) =>
+    public static string KeyOf(string engine, BaseInfo baseInfo, Dataset dataset, PlannedStrategy strategy, long seed, Precision precision, string device) =>
         Digest.Of(CanonicalJson.Write(new JsonObject
         {
             ["base"] = baseInfo.Digest,
@@ -45,7 +49,6 @@ public sealed record Cell(string Key, BaseInfo Base, PlannedDataset Dataset, Pla
             ["dataset"] = dataset.Digest,
             ["device"] = device,
             ["engine"] = engine,
-            ["latency_probes"] = latencyProbes,
             ["measurement"] = Measurement.Version,
             ["precision"] = precision.ToString().ToLowerInvariant(),
             ["seed"] = seed,
@@ -58,4 +61,10 @@ public sealed record Cell(string Key, BaseInfo Base, PlannedDataset Dataset, Pla
 public sealed record StudyPlan(StudyFile File, IReadOnlyList<BaseInfo> Bases, IReadOnlyList<PlannedDataset> Datasets, IReadOnlyList<PlannedStrategy> Strategies, IReadOnlyList<Cell> Cells)
 {
     public string Name => File.Spec.Study;
+
+    /// <summary>What is tried to choose settings by; empty where the study tunes nothing.</summary>
+    public IReadOnlyList<TuningFamily> Families { get; init; } = [];
+
+    /// <summary>Whether its cells are those families' configurations on tuning users.</summary>
+    public bool IsTuning { get; init; }
 }

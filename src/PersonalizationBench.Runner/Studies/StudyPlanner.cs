@@ -3,31 +3,62 @@ using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Catalog;
 using PersonalizationBench.Data.Yaml;
+using PersonalizationBench.Runner.Tuning;
 
 namespace PersonalizationBench.Runner.Studies;
 
 /// <summary>From a study file to its cells: names are looked up, settings resolved, datasets loaded (their digests are part
 /// of the keys), bases described but not loaded.</summary>
-public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCatalog bases, IStrategyCatalog strategies)
+/// <param name="tuning">What was chosen for studies that are tuned; null: nothing was.</param>
+public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCatalog bases, IStrategyCatalog strategies, TuningResults? tuning = null)
 {
-    private const string BasesKey = "bases";
+    private const string BasesKey = "bases", TunedKey = "tuned";
 
-    /// <exception cref="PbenchException">An unknown dataset, base, strategy, control or setting, or missing data.</exception>
+    /// <exception cref="PbenchException">An unknown dataset, base, strategy, control or setting, missing data, or settings that were not chosen yet.</exception>
     public StudyPlan Plan(StudyFile file)
     {
-        var spec = file.Spec;
         var baseInfos = DescribeBases(file);
-        var plannedStrategies = PlanStrategies(spec.Strategies, spec.Bases);
-        var plannedDatasets = LoadDatasets(spec.Dataset);
+        var families = PlanFamilies(file.Spec);
+        var plannedDatasets = LoadDatasets(file.Spec.Dataset);
+        var sections = file.Spec.Strategies.SelectMany(s => Settle(file, s, families, baseInfos, plannedDatasets)).ToList();
+        return Complete(file, baseInfos, plannedDatasets, PlanStrategies(sections)) with { Families = families };
+    }
 
+    /// <summary>The configurations of the study's families on tuning users, nothing but their scores measured.</summary>
+    /// <exception cref="PbenchException">As of <see cref="Plan"/>, or the study tunes nothing.</exception>
+    public StudyPlan PlanTuning(StudyFile file)
+    {
+        if (file.Spec.Tune is not { } tune) throw PbenchException.At(file.Path, 1, "there is nothing to tune; expected tune: { families: [...] }");
+        var baseInfos = DescribeBases(file);
+        var families = PlanFamilies(file.Spec);
+        List<PlannedDataset> plannedDatasets = [.. LoadDatasets(file.Spec.Dataset).Select(d => TuningFamily.OnTuningUsers(d, tune.Users))];
+        var plannedStrategies = PlanStrategies([.. families.SelectMany(f => f.Configurations, (f, c) => new StrategySection(f.Section.Without(TuningFamily.FamilyKey), c.Section, f.Bases, null))]);
+        var asTuned = file with
+        {
+            Spec = file.Spec with
+            {
+                Seeds = tune.Seeds,
+                AllowFewSeeds = true,
+                LatencyProbes = 0,
+                Memory = false,
+                Publish = null,
+                Controls = new ControlsSpec { Waived = "settings are chosen here and nothing is reported" },
+            },
+        };
+        return Complete(asTuned, baseInfos, plannedDatasets, plannedStrategies) with { Families = families, IsTuning = true };
+    }
+
+    private StudyPlan Complete(StudyFile file, IReadOnlyList<BaseInfo> baseInfos, IReadOnlyList<PlannedDataset> plannedDatasets, IReadOnlyList<PlannedStrategy> plannedStrategies)
+    {
+        var spec = file.Spec;
         var cells =
             from baseInfo in baseInfos
             from dataset in plannedDatasets
             from strategy in plannedStrategies
             where strategy.Runs(baseInfo)
             from seed in strategy.IsTrained ? spec.Seeds : spec.Seeds.Take(1)
-            let key = Cell.KeyOf(bases.Engine, baseInfo, dataset.Data, strategy, seed, spec.Precision, spec.Device, spec.LatencyProbes)
-            select new Cell(key, baseInfo, dataset, strategy, seed, spec.Precision, spec.Device, spec.LatencyProbes);
+            let key = Cell.KeyOf(bases.Engine, baseInfo, dataset.Data, strategy, seed, spec.Precision, spec.Device)
+            select new Cell(key, baseInfo, dataset, strategy, seed, spec.Precision, spec.Device);
         return new StudyPlan(file, baseInfos, plannedDatasets, plannedStrategies, [.. cells]);
     }
 
@@ -47,13 +78,57 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
         return [.. options.Select((o, i) => new PlannedDataset(labels[i], settings[i], At(section, () => loader.Load(o))))];
     }
 
-    private List<PlannedStrategy> PlanStrategies(IReadOnlyList<YamlSection> sections, IReadOnlyList<string> allBases)
+    /// <summary>A strategy of the file.</summary>
+    /// <param name="Section">As it stands there.</param>
+    /// <param name="Settings">With its axes, and what was chosen for it.</param>
+    private sealed record StrategySection(YamlSection Section, YamlSection Settings, IReadOnlyList<string> Bases, Tuned? Tuned);
+
+    private StrategyDescriptor DescriptorOf(YamlSection section) => Look(strategies.Strategies, s => s.Type, Word(section, "type", "a strategy"), "strategy");
+
+    private List<TuningFamily> PlanFamilies(StudySpec spec) => [.. (spec.Tune?.Families ?? []).Select(section =>
     {
-        var points = sections.SelectMany(section =>
+        var descriptor = DescriptorOf(section);
+        var name = section.Find(TuningFamily.FamilyKey) is { } given ? Word(section, TuningFamily.FamilyKey, "a family").Text : descriptor.Type;
+        var points = Grid.Expand(section.Without("type", BasesKey, TuningFamily.FamilyKey), descriptor.OptionsType);
+        return new TuningFamily(name, descriptor.Type, section, BasesOf(section, spec.Bases),
+            [.. points.Select(p => new Configuration(p, CanonicalJson.Write(CanonicalJson.Of(StrictYaml.Bind(descriptor.OptionsType, p)))))]);
+    })];
+
+    /// <summary>A strategy with the settings that were chosen for it: on each base its own, where they differ.</summary>
+    private IEnumerable<StrategySection> Settle(StudyFile file, YamlSection section, IReadOnlyList<TuningFamily> families, IReadOnlyList<BaseInfo> baseInfos, IReadOnlyList<PlannedDataset> plannedDatasets)
+    {
+        var type = DescriptorOf(section).Type;
+        var own = section.Without("type", "control", BasesKey, TunedKey);
+        var on = BasesOf(section, file.Spec.Bases);
+        if (section.Find(TunedKey) is null) return [new StrategySection(section, own, on, null)];
+
+        var word = Word(section, TunedKey, "a family");
+        var family = Look([.. families.Where(f => f.Type == type)], f => f.Name, word, $"family of {type} under tune");
+        foreach (var swept in families.Where(f => f.Name == family.Name && f.Type == type).SelectMany(f => f.Swept))
         {
-            var descriptor = Look(strategies.Strategies, s => s.Type, Word(section, "type", "a strategy"), "strategy");
-            return Grid.Expand(section.Without("type", "control", BasesKey), descriptor.OptionsType)
-                .Select(point => (descriptor, section, Control: Control(section), Bases: BasesOf(section, allBases), Options: StrictYaml.Bind(descriptor.OptionsType, point)));
+            if (own.Find(swept) is { } given) throw given.Error($"'{family.Name}' chooses {swept}; expected it only under tune, or no tuned: {family.Name}");
+        }
+        var chosen = baseInfos.Where(b => on.Contains(b.Name)).Select(b => (Base: b.Name, Choice: Chosen(file, word, families, family.Name, type, b, plannedDatasets))).ToList();
+        return chosen.GroupBy(c => c.Choice.Configuration).Select(g => new StrategySection(section, own.Over(g.Key.Section), [.. g.Select(c => c.Base)], g.First().Choice.Tuned));
+    }
+
+    private (Configuration Configuration, Tuned Tuned) Chosen(StudyFile file, YamlSection word, IReadOnlyList<TuningFamily> families, string family, string type, BaseInfo on, IReadOnlyList<PlannedDataset> plannedDatasets)
+    {
+        var tune = file.Spec.Tune!;
+        var grid = TuningFamily.Grid(families, family, on, tune, plannedDatasets.Select(d => TuningFamily.OnTuningUsers(d, tune.Users)));
+        var row = tuning?.Of(file.Spec.Study).FirstOrDefault(r => r.Base == on.Name && r.Family == family && r.Strategy == type && r.Grid == grid)
+            ?? throw word.Error($"nothing was chosen for '{family}' on {on.Name} yet from what stands under tune; first: pbench tune {file.Path}");
+        var configuration = families.Where(f => f.Name == family && f.Type == type && f.Bases.Contains(on.Name)).SelectMany(f => f.Configurations).First(c => c.Settings == row.Settings);
+        return (configuration, new Tuned(family, row.Objective, row.Configurations, row.Seeds, row.Users));
+    }
+
+    private List<PlannedStrategy> PlanStrategies(IReadOnlyList<StrategySection> sections)
+    {
+        var points = sections.SelectMany(s =>
+        {
+            var descriptor = DescriptorOf(s.Section);
+            return Grid.Expand(s.Settings, descriptor.OptionsType)
+                .Select(point => (descriptor, section: s.Section, Control: Control(s.Section), s.Bases, s.Tuned, Options: StrictYaml.Bind(descriptor.OptionsType, point)));
         }).ToList();
         var settings = points.ConvertAll(p => CanonicalJson.Of(p.Options).AsObject());
         var labels = Labels.For([.. points.Select((p, i) => (p.descriptor.Type, settings[i], p.Bases))],
@@ -62,7 +137,8 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
         {
             var probe = p.descriptor.Create(p.Options);
             return new PlannedStrategy(p.descriptor, p.Options, labels[i], p.Control, CanonicalJson.Write(settings[i]), probe.IsTrained, probe.SeesEvidence, p.section.LineOf("type"), p.Bases,
-                () => p.Control.Length == 0 ? p.descriptor.Create(p.Options) : strategies.WithWrongUsers(p.descriptor.Create(p.Options)));
+                () => p.Control.Length == 0 ? p.descriptor.Create(p.Options) : strategies.WithWrongUsers(p.descriptor.Create(p.Options)))
+            { Tuned = p.Tuned };
         })];
     }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Yaml;
+using PersonalizationBench.Runner.Tuning;
 
 namespace PersonalizationBench.Runner.Studies;
 
@@ -34,11 +35,19 @@ public sealed record StudySpec
 
     public ControlsSpec Controls { get; init; } = new();
 
-    /// <summary>How many questions are answered one at a time, for latency.</summary>
+    /// <summary>How many questions of each arm are answered one at a time, for latency: at least 30 for a median, 0 for none. No part of a
+    /// cell's key.</summary>
     [Range(0, 10_000)]
-    public int LatencyProbes { get; init; } = 20;
+    public int LatencyProbes { get; init; } = 30;
 
-    /// <summary>Each has <c>type</c>, perhaps <c>control</c>, and that strategy's settings.</summary>
+    /// <summary>Whether each arm's memory is measured, in a process of its own. No part of a cell's key.</summary>
+    public bool Memory { get; init; } = true;
+
+    /// <summary>How settings are chosen; null: they are as the file gives them.</summary>
+    public TuneSpec? Tune { get; init; }
+
+    /// <summary>Each has <c>type</c>, perhaps <c>control</c> and <c>tuned</c> (the family whose settings it takes, beside those it gives itself), and
+    /// that strategy's settings.</summary>
     [MinLength(1, ErrorMessage = "expected at least one strategy")]
     public required IReadOnlyList<YamlSection> Strategies { get; init; }
 

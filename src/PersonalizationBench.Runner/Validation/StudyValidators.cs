@@ -26,6 +26,7 @@ public static class StudyValidators
         new DisjointUsersValidator(),
         new EvidenceValidator(),
         new LeakedTextsValidator(),
+        new TuningValidator(),
         new BaseNotesValidator(),
     ];
 

@@ -9,6 +9,9 @@ public sealed record LoraRagOptions : AdapterSettings
     /// <summary>Documents per question (fewer where fewer share a word with it, or where they do not fit).</summary>
     public int K { get; init; } = 4;
 
+    /// <summary>oldest-first, newest-first, best-first or best-last.</summary>
+    public DocumentOrder Order { get; init; }
+
     internal override IEnumerable<string> Problems(BaseInfo model) => base.Problems(model).Concat(Retrieval.Problems(K));
 }
 
@@ -22,7 +25,7 @@ public sealed class LoraRagStrategy(LoraRagOptions options) : IStrategy
         var retrieval = new Retrieval(request.Histories, options.K, cancellation);
         try
         {
-            return new PersonalModels(request, retrieval.Select, AdapterWeights.Train(request, options, meter, cancellation), new PromptAnswering(request))
+            return new PersonalModels(request, retrieval.Select, AdapterWeights.Train(request, options, meter, cancellation), new PromptAnswering(request, new ContextSettings(options.Order)))
             {
                 StoredContextBytes = retrieval.StoredBytesPerUser,
                 Owned = [retrieval],

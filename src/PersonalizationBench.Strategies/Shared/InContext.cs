@@ -13,6 +13,6 @@ internal static class InContext
         [.. Enumerable.Range(0, length).Reverse().Take(documents)];
 
     /// <summary>Personal models that differ from the base in their prompts only.</summary>
-    public static PersonalModels Models(AdaptationRequest request, ContextSelector context, long storedBytes, int? budget = null) =>
-        new(request, context, new BaseWeights(), new PromptAnswering(request, budget)) { StoredContextBytes = storedBytes };
+    public static PersonalModels Models(AdaptationRequest request, ContextSelector context, long storedBytes, ContextSettings? settings = null) =>
+        new(request, context, new BaseWeights(), new PromptAnswering(request, settings)) { StoredContextBytes = storedBytes };
 }

@@ -15,14 +15,14 @@ internal sealed record PromptedQuestion(Question Question, IReadOnlyList<Documen
 /// greedily; choices are compared by the sum of their tokens' log-likelihood (not normalised by length: candidates are
 /// single words of one category); texts are scored token by token.
 /// </summary>
-internal sealed class PromptAnswering(AdaptationRequest request, int? contextBudget = null)
+internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings? context = null)
 {
     /// <summary>A style is shown over several lines, an answer in a few words.</summary>
     private const int StyleTokens = 64;
 
     private readonly IBaseModel _model = request.Base;
     private readonly ITokenizer _tokenizer = request.Base.Tokenizer;
-    private readonly PromptBuilder _prompts = new(request.Base.Tokenizer, request.Format);
+    private readonly PromptBuilder _prompts = new(request.Base.Tokenizer, request.Format, context?.Order ?? DocumentOrder.OldestFirst);
     private readonly Lazy<IReadOnlyList<int>> _endIds = new(() => EndIds(request));
     private readonly Lazy<IReadOnlyList<int>> _stopIds = new(() => StopIds(request));
 
@@ -37,6 +37,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
             PromptTokens = prompts[i].Tokens.Length,
             ContextIds = prompts[i].ContextIds,
         }).ToArray();
+        CountShared(questions, prompts, meter);
         var generations = Generate(questions, prompts, answers, meter, cancellation);
         Choose(questions, prompts, generations, answers, meter, cancellation);
         ScoreContinuations(questions, prompts, answers, meter, cancellation);
@@ -57,7 +58,18 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
             ? LikelihoodWindows.PromptRoom(ContextLength, Continued(TextToScore(question)).Length)
             : ContextLength - Math.Max(NewTokens(question), question.Choices.Select(c => Continued(c).Length).DefaultIfEmpty().Max());
         if (room < 1) throw new PbenchException($"probe {question.ProbeId} of user {question.UserId}: no room for a prompt; a choice is as long as the base's context of {ContextLength} tokens");
-        return _prompts.Build(asked.History, asked.Wanted, question.Prompt, room, contextBudget);
+        return _prompts.Build(asked.History, asked.Wanted, question.Prompt, room, context?.BudgetTokens);
+    }
+
+    /// <summary>What all prompts of a user begin with, all but their last token at most; nothing of a user who asks once.</summary>
+    private void CountShared(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, CostMeter meter)
+    {
+        foreach (var own in Enumerable.Range(0, questions.Count).GroupBy(i => questions[i].Question.UserId).Select(g => g.ToList()).Where(g => g.Count > 1))
+        {
+            var first = prompts[own[0]].Tokens;
+            var shared = own.Min(i => Math.Min(prompts[i].Tokens.Length - 1, prompts[i].Tokens.AsSpan().CommonPrefixLength(first)));
+            meter.AddShared(shared, own.Count, _model.ReadingFlops(shared, questions[own[0]].Slot));
+        }
     }
 
     private Generation?[] Generate(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
@@ -68,8 +80,9 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
         {
             var generated = _model.Generate(asked.ConvertAll(i => new GenerationRequest(prompts[i].Tokens, NewTokens(questions[i].Question), questions[i].Slot)
             {
-                StopIds = IsStyle(questions[i].Question) ? _endIds.Value : _stopIds.Value,
+                StopIds = questions[i].Question.ForcedTokens is not null ? [] : IsStyle(questions[i].Question) ? _endIds.Value : _stopIds.Value,
                 Candidates = SingleTokens(questions[i].Question.Choices) ?? [],
+                Forced = questions[i].Question.ForcedTokens is null ? [] : Forced(questions[i].Question),
             }), meter, cancellation);
             foreach (var (i, generation) in asked.Zip(generated))
             {
@@ -119,7 +132,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
 
     private void ScoreContinuations(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
     {
-        var asked = Indices(questions, q => q.Scoring == ProbeScoring.BitsPerByte);
+        var asked = Indices(questions, q => q.Scoring == ProbeScoring.BitsPerByte && q.ForcedTokens is null);
         var sums = Sums(asked.Select(i => LikelihoodWindows.Split(prompts[i].Tokens, Continued(TextToScore(questions[i].Question)), ContextLength, questions[i].Slot)), meter, cancellation);
         foreach (var (i, sum) in asked.Zip(sums)) answers[i] = answers[i] with { LogLikelihood = sum };
     }
@@ -140,8 +153,11 @@ internal sealed class PromptAnswering(AdaptationRequest request, int? contextBud
     {
         ProbeScoring.ExactMatch => request.MaxAnswerTokens,
         ProbeScoring.Style => Math.Max(StyleTokens, request.MaxAnswerTokens),
+        ProbeScoring.BitsPerByte when question.ForcedTokens is not null => Forced(question).Length,
         _ => 0,
     });
+
+    private int[] Forced(Question question) => [.. Continued(TextToScore(question)).Take(question.ForcedTokens ?? 0)];
 
     private int[] Continued(string text) => TextEncoding.Continuation(_tokenizer, text);
 

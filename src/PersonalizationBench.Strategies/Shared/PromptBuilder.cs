@@ -4,12 +4,13 @@ using PersonalizationBench.Models;
 namespace PersonalizationBench.Strategies.Shared;
 
 /// <summary>A prompt as the model reads it.</summary>
-/// <param name="Tokens">Begin-of-text, documents oldest first, question.</param>
+/// <param name="Tokens">Begin-of-text, documents, question.</param>
 /// <param name="ContextIds">Ids of the documents in it, in its order.</param>
 internal sealed record Prompt(int[] Tokens, IReadOnlyList<string> ContextIds);
 
 /// <summary>Puts whole documents and a question into a given number of tokens.</summary>
-internal sealed class PromptBuilder(ITokenizer tokenizer, PromptFormat format)
+/// <param name="order">In which the documents stand in a prompt.</param>
+internal sealed class PromptBuilder(ITokenizer tokenizer, PromptFormat format, DocumentOrder order = DocumentOrder.OldestFirst)
 {
     private readonly Dictionary<string, int> _lengths = new(StringComparer.Ordinal);
 
@@ -42,11 +43,20 @@ internal sealed class PromptBuilder(ITokenizer tokenizer, PromptFormat format)
             tokens = Encode(history, kept, question);
         }
         if (tokens.Length > room) tokens = [tokens[0], .. tokens[^(room - 1)..]];
-        return new Prompt(tokens, kept.Order().Select(p => history[p].Id).ToList());
+        return new Prompt(tokens, Ordered(kept).Select(p => history[p].Id).ToList());
     }
 
     private int[] Encode(IReadOnlyList<Document> history, IEnumerable<int> kept, string question) =>
-        TextEncoding.Prompt(tokenizer, format.Compose(kept.Order().Select(p => history[p]), question));
+        TextEncoding.Prompt(tokenizer, format.Compose(Ordered(kept).Select(p => history[p]), question));
+
+    /// <param name="kept">Positions, most wanted first.</param>
+    private IEnumerable<int> Ordered(IEnumerable<int> kept) => order switch
+    {
+        DocumentOrder.OldestFirst => kept.Order(),
+        DocumentOrder.NewestFirst => kept.OrderDescending(),
+        DocumentOrder.BestFirst => kept,
+        _ => kept.Reverse(),
+    };
 
     private int LengthInPrompt(Document document) => Length(document.Text + format.DocumentSeparator);
 

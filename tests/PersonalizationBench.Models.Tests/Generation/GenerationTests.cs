@@ -82,6 +82,19 @@ public sealed class GenerationTests
         static string Message(Action action) => Assert.Throws<PbenchException>(action).Message;
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Forced_tokens_are_taken_instead_of_the_likeliest_and_what_follows_goes_on_from_them(bool inPages)
+    {
+        using var loaded = TinyModels.Load();
+        loaded.AnswersInPages = inPages;
+        int[] forced = [9, 3, 12];
+        var answer = Assert.Single(loaded.Generate([new GenerationRequest([0, 5, 6], 5) { Forced = forced }], CostMeter.Unread(), default)).Tokens;
+        Assert.Equal(forced, answer[..3]);
+        Assert.Equal(Assert.Single(loaded.Generate([new GenerationRequest([0, 5, 6, 9, 3, 12], 2)], CostMeter.Unread(), default)).Tokens, answer[3..]);
+    }
+
     [Fact]
     public void Costs_are_counted_as_documented()
     {
@@ -95,7 +108,7 @@ public sealed class GenerationTests
         Assert.Equal(4 * perToken + FlopCount.Mixing(config, 1 + 2 + 3 + 4) + 2 * FlopCount.Head(config), meter.Flops);
         Assert.Equal((3L, 2L), (meter.PromptTokens, meter.GeneratedTokens));
         Assert.Equal((1, 1), (meter.FirstTokenSeconds.Count, meter.PerTokenSeconds.Count));
-        Assert.Equal(5 * 2 * 2 * 16 * 4, meter.PeakKvBytes);
+        Assert.Equal(5 * 2 * 2 * 16 * 4, meter.CacheBytesPerSequence);
     }
 
     [Fact]

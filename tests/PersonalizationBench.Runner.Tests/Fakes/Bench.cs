@@ -45,6 +45,8 @@ internal sealed class Bench : IDisposable
 
     public FakeDatasets Datasets { get; }
 
+    public IFreshProcess? FreshProcess { get; init; }
+
     public StudyFile Read(string yaml)
     {
         var path = Path.Combine(Folder, "letters.yaml");
@@ -59,8 +61,8 @@ internal sealed class Bench : IDisposable
     {
         var plan = Plan(yaml);
         using var store = ResultStore.Open(Results, plan, Clock, isFresh, write);
-        var executor = new CellExecutor(new PhaseMeter(Clock, new NoPeakMemory(), new NoPeakMemory()), new HeldOut(Strategies));
-        return new StudyRunner(Bases, executor, Clock).Run(plan, store, observer ?? new PlainProgress(TextWriter.Null), cancellation);
+        var executor = new CellExecutor(new PhaseMeter(Clock), new HeldOut(Strategies));
+        return new StudyRunner(Bases, executor, new ArmCosts(Clock, FreshProcess), Clock).Run(plan, store, observer ?? new PlainProgress(TextWriter.Null), cancellation);
     }
 
     public string Text(string name) => File.ReadAllText(Path.Combine(Results, name));

@@ -44,6 +44,12 @@ internal sealed class FakeStrategies(ManualClock? clock = null) : IStrategyCatal
     /// <summary>Every question asked, with the size of its batch.</summary>
     public List<(Question Question, int Batch)> Asked { get; } = [];
 
+    /// <summary>What answered each batch.</summary>
+    public List<(string Type, int Batch)> AskedBy { get; } = [];
+
+    /// <summary>The type that falls over when it is asked one question at a time.</summary>
+    public string FailsAlone { get; set; } = "";
+
     public IReadOnlyList<StrategyDescriptor> Strategies =>
     [
         new("none", "Nothing.", typeof(NoOptions), o => new FakeStrategy(this, "none", o), (_, _) => []),
@@ -99,10 +105,13 @@ internal sealed class FakePersonalModels(FakeStrategies catalog, string type, st
     public IReadOnlyList<Answer> Answer(IReadOnlyList<Question> questions, CostMeter meter, CancellationToken cancellation)
     {
         catalog.Pass(questions.Count * 0.1);
+        catalog.AskedBy.Add((type, questions.Count));
+        if (questions.Count == 1 && catalog.FailsAlone == type) throw new InvalidOperationException("it cannot be alone");
         catalog.Asked.AddRange(questions.Select(q => (q, questions.Count)));
         meter.AddFlops(questions.Count * 10);
-        meter.ObserveKvBytes(questions.Count * 100);
-        meter.ObserveFirstToken(TimeSpan.FromMilliseconds(questions.Count == 1 ? 20 : 500));
+        foreach (var question in questions) meter.AddSequence(100 * question.Prompt.Length);
+        meter.AddShared(2, questions.Count, 4);
+        meter.ObserveFirstToken();
         meter.ObserveToken(TimeSpan.FromMilliseconds(5));
         var answers = questions.Select(To).ToList();
         return mishap == Mishap.ForgetsAnAnswer ? answers[1..] : answers;
