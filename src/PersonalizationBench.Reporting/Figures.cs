@@ -13,13 +13,10 @@ public sealed record Figure(string Name, string Title, string Caption, Picture P
 /// <summary>The figures of a study. Each is null where the study lacks what it shows.</summary>
 public static class Figures
 {
-    /// <summary>Over how many queries the cost of adapting is spread in <see cref="AccuracyByCost"/>.</summary>
-    public const int AmortisedQueries = 100;
-
     private const string Bars = "Bars are 95 % intervals (bootstrap over users and seeds). Hollow: the wrong user's history or adapter.";
 
     public static IReadOnlyList<Figure> All(StudyResults results) =>
-        [.. new[] { AccuracyByStrategy(results), ChoiceByStrategy(results), LikelihoodByStrategy(results), ByAdapterBytes(results), AccuracyByCost(results), Forgetting(results) }.OfType<Figure>(), .. ScalingFigures.All(results)];
+        [.. new[] { AccuracyByStrategy(results), ChoiceByStrategy(results), LikelihoodByStrategy(results), ByAdapterBytes(results), Forgetting(results) }.OfType<Figure>(), .. CostFigures.All(results), .. ScalingFigures.All(results), .. KindFigures.All(results)];
 
     /// <summary>One panel per kind of probe, chance drawn.</summary>
     public static Figure? AccuracyByStrategy(StudyResults results) =>
@@ -61,26 +58,6 @@ public static class Figures
         return new Figure("by-adapter-bytes", title,
             $"{Bars} Bits per parameter: a lower bound on what the adapter holds of the facts asked about (Fano's inequality), over its trained parameters.",
             ScatterChart.Draw(title, panels, 190), VegaLite.Scatter(title, panels));
-    }
-
-    /// <summary>The first measured accuracy against FLOPs per query: answering alone, and with adapting spread over queries.</summary>
-    public static Figure? AccuracyByCost(StudyResults results)
-    {
-        if (results.Measures.FirstOrDefault(m => !m.IsSecondary) is not { } measure) return null;
-        var panels = (
-            from cost in new (string Title, Func<Arm, double?> Of)[]
-            {
-                ("Answering alone", Costs.FlopsPerQuery),
-                ($"Adapting included, spread over {AmortisedQueries} queries of each user", a => Costs.AmortisedFlops(a, AmortisedQueries)),
-            }
-            let panel = CostPanel(results, measure, cost.Title, cost.Of)
-            where panel is not null
-            select panel).ToList();
-        if (panels.Count == 0) return null;
-        const string title = "Accuracy against cost per query";
-        return new Figure("accuracy-by-cost", title,
-            $"FLOPs per query, reading the prompt included. The dashed line joins strategies that no other one beats on both axes (the oracle, which needs to be told the evidence, left out); of many strategies only those are named. {Bars}",
-            ScatterChart.Draw(title, panels, 250), VegaLite.Scatter(title, panels));
     }
 
     /// <summary>Bits per byte on general held-out text after adapting, minus before.</summary>
@@ -127,52 +104,11 @@ public static class Figures
         yield return new ScatterPanel("Facts held, in bits per trained parameter", name, x, "bytes stored per user", Scale.Linear([0, .. Extent(bits)], 4), "bits per parameter", bits);
     }
 
-    /// <summary>Of more points than these only those of the front are named.</summary>
-    private const int MostNamed = 20;
-
-    private static ScatterPanel? CostPanel(StudyResults results, Measure measure, string title, Func<Arm, double?> cost)
-    {
-        var points = (from arm in results.Arms
-                      where !arm.IsWrongUser
-                      let flops = cost(arm)
-                      let mean = results.Mean(arm, measure)?.Mean
-                      where flops > 0 && mean is not null
-                      select (Arm: arm, Flops: flops.Value, Mean: mean)).ToList();
-        if (points.Count < 2) return null;
-        var front = Front(points.Where(p => p.Arm.First.Strategy != "oracle").Select(p => (p.Flops, p.Mean.Estimate)), measure.IsHigherBetter);
-        var series = points.GroupBy(p => p.Arm.Family).Select(g => new ScatterSeries(
-            g.Key.Look,
-            [.. g.Select(p => new ScatterPoint(p.Flops, p.Mean.Estimate, p.Mean.Low, p.Mean.High, p.Arm.Name) { IsNamed = points.Count <= MostNamed || (p.Arm.First.Strategy != "oracle" && front.Contains((p.Flops, p.Mean.Estimate))) })],
-            IsJoined: false)).ToList();
-        var chance = measure.IsHigherBetter ? points.Select(p => results.Mean(p.Arm, measure)!.Chance).FirstOrDefault() : null;
-        return new ScatterPanel(title, $"{measure.Name}{(chance is null ? "" : "; dashed horizontal: chance")}",
-            Scale.Log(points.Select(p => p.Flops), Format.Flops), "FLOPs per query, reading the prompt included",
-            measure.IsHigherBetter ? Scale.Share(4) : Scale.Linear(Extent(series), 5), measure.Unit, series)
-        {
-            Reference = chance,
-            Front = front,
-        };
-    }
-
-    /// <summary>The points that none beats on both cost and score, by rising cost.</summary>
-    internal static List<(double X, double Y)> Front(IEnumerable<(double Cost, double Score)> points, bool isHigherBetter)
-    {
-        var front = new List<(double, double)>();
-        double? best = null;
-        foreach (var (cost, score) in points.OrderBy(p => p.Cost).ThenBy(p => isHigherBetter ? -p.Score : p.Score))
-        {
-            if (best is not null && (isHigherBetter ? score <= best : score >= best)) continue;
-            front.Add((cost, score));
-            best = score;
-        }
-        return front;
-    }
-
     private static double Size(Arm arm) => arm.Mean(r => r.StoredBytesPerUser)!.Value;
 
-    private static List<DotRow> Rows(IEnumerable<Arm> arms) => [.. arms.Select(a => new DotRow(a.Name, a.Family.Look, a.IsWrongUser))];
+    internal static List<DotRow> Rows(IEnumerable<Arm> arms) => [.. arms.Select(a => new DotRow(a.Name, a.Family.Look, a.IsWrongUser))];
 
-    private static Dot? DotOf(Interval? interval) => interval is null ? null : new Dot(interval.Estimate, interval.Low, interval.High);
+    internal static Dot? DotOf(Interval? interval) => interval is null ? null : new Dot(interval.Estimate, interval.Low, interval.High);
 
     private static Scale Around(IEnumerable<Dot?> dots) => Scale.Linear(dots.OfType<Dot>().SelectMany(d => new[] { d.Estimate, d.Low ?? d.Estimate, d.High ?? d.Estimate }), 4);
 

@@ -82,17 +82,17 @@ public static class ScalingFigures
         var severalLabels = sweeps.Select(s => s.Key.Label).Distinct().Count() > 1;
         var prompts = Scale.Log(sweeps.SelectMany(s => s).Select(Prompt), Format.Whole);
         List<ScatterPanel> panels = [Panel(measure.Name, measure.Unit, a => results.Mean(a, measure)?.Mean is { } m ? new ScatterPoint(Prompt(a), m.Estimate, m.Low, m.High) : null, _ => Scale.Share(4))];
-        AddCost("Time to the first token", "ms (log)", Format.Number, r => r.FirstTokenMsP50, r => r.FirstTokenMsP95);
-        AddCost("Time of a further token", "ms (log)", Format.Number, r => r.PerTokenMsP50, r => r.PerTokenMsP95);
-        AddCost("Kept of the sequences being answered", "bytes (log)", Format.Bytes, r => r.KvBytes, _ => null);
+        AddCost("Time to the first token", "ms (log)", Format.Number, r => r.FirstTokenMsP50, r => r.FirstTokenMsP50Low, r => r.FirstTokenMsP50High);
+        AddCost("Time of a further token", "ms (log)", Format.Number, r => r.PerTokenMsP50, r => r.PerTokenMsP50Low, r => r.PerTokenMsP50High);
+        AddCost("Kept of a sequence while it is answered", "bytes (log)", Format.Bytes, r => r.KvBytesPerSequence, _ => null, _ => null);
         const string title = "As the history in the prompt grows";
-        return new Figure("by-context", title, $"The whole history is in the prompt. {Bars} Times: median over questions asked one at a time, and up to the 95th percentile.",
+        return new Figure("by-context", title, $"The whole history is in the prompt. {Bars} Times: medians of questions asked one at a time, with 95 % intervals.",
             ScatterChart.Draw(title, panels, 180), VegaLite.Scatter(title, panels));
 
-        void AddCost(string name, string unit, Func<double, string> format, Func<Core.RunRecord, double?> median, Func<Core.RunRecord, double?> tail)
+        void AddCost(string name, string unit, Func<double, string> format, Func<Core.RunRecord, double?> middle, Func<Core.RunRecord, double?> low, Func<Core.RunRecord, double?> high)
         {
-            if (sweeps.SelectMany(s => s).All(a => a.Mean(median) > 0))
-                panels.Add(Panel(name, unit, a => new ScatterPoint(Prompt(a), a.Mean(median)!.Value, a.Mean(tail) is null ? null : a.Mean(median), a.Mean(tail)), series => Scale.Log(Figures.Extent(series), format)));
+            if (sweeps.SelectMany(s => s).All(a => a.Mean(middle) > 0))
+                panels.Add(Panel(name, unit, a => new ScatterPoint(Prompt(a), a.Mean(middle)!.Value, a.Mean(low), a.Mean(high)), series => Scale.Log(Figures.Extent(series), format)));
         }
 
         ScatterPanel Panel(string name, string unit, Func<Arm, ScatterPoint?> point, Func<IReadOnlyList<ScatterSeries>, Scale> scale)

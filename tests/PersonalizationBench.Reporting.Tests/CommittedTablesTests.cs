@@ -27,6 +27,8 @@ public sealed class CommittedTablesTests
         "runs" => Rewritten<RunRecord>(path),
         "probes" => Rewritten<ProbeRecord>(path),
         "adapt" => Rewritten<AdaptRecord>(path),
+        "chosen" => Rewritten<ChosenRecord>(path),
+        "costs" => Rewritten<CostOrderRecord>(path),
         "crash" => Rewritten<CrashRecord>(path),
         "decode" => Rewritten<DecodeRecord>(path),
         "decode-peer" => Rewritten<DecodePeerRecord>(path),

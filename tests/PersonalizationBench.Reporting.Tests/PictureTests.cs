@@ -39,7 +39,7 @@ public sealed class PictureTests
     [Fact]
     public void Labels_of_points_do_not_lie_on_each_other()
     {
-        foreach (var picture in new[] { World.Value, Mail.Value }.Select(r => Figures.AccuracyByCost(r)!.Picture))
+        foreach (var picture in new[] { World.Value, Mail.Value }.Select(r => CostFigures.AccuracyByCost(r)!.Picture))
         {
             var labels = Texts(picture).Where(t => t.Attribute("stroke") is not null).Select(e => (X: Value(e, "x"), Y: Value(e, "y"), Width: Value(e, "textLength"), e.Value)).ToList();
             Assert.True(labels.Count >= 14);

@@ -22,7 +22,7 @@ public sealed class ReportTests
         Assert.DoesNotContain("src=", html);
         Assert.DoesNotContain("href=", html);
         Assert.DoesNotContain("url(", html);
-        Assert.Equal(6, html.Split("<svg ").Length - 1);
+        Assert.Equal(11, html.Split("<svg ").Length - 1);
         foreach (var expected in new[] { "Cells that were not measured", "lora r=16", "diverged", "the loss became NaN", "pbench run experiments/quickstart.yaml", "0123abc", "b0b0", "When training pays", "Hypothesis", "rag k=4 (wrong user)" })
             Assert.Contains(expected, html);
     }
@@ -105,11 +105,75 @@ public sealed class ReportTests
     }
 
     [Fact]
+    public void A_history_that_is_read_once_is_paid_for_later_by_training()
+    {
+        var repayment = Costs.Repayments(World.Value).Single(r => r.Invested.Name == "lora r=1" && r.Alternative.Name == "full-history" && r.Unit == Costs.FlopsWithKeptKeys);
+        Assert.Equal((4.0e11 + 2.1e6 - (2.1e6 * 632 * 608 / 620)) / (2.1e6 * (60 - 30)), repayment.Queries, 6);
+        var figure = CostFigures.WhenTrainingPays(World.Value)!;
+        foreach (var panel in new[] { "In seconds", "In FLOPs", "In FLOPs, keys and values kept" }) Assert.Contains(panel, figure.Picture.Svg, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_never_pays_is_said_to()
+    {
+        // An adapter that reads more at every query than the whole history takes.
+        var study = new SyntheticStudy("never", 6, 2);
+        SyntheticStudy.Kind[] kinds = [new("recall", "exact-match", 4)];
+        study.Add("full-history", "full-history", kinds, [0.9], prompt: 40, stored: 100);
+        study.Add("lora", "lora r=1", kinds, [0.5], prompt: 18, stored: 100, parameters: 100, rank: 1);
+        study.Add("lora-rag", "lora-rag r=1", kinds, [0.5], prompt: 200, stored: 100, parameters: 100, rank: 1);
+        var svg = CostFigures.WhenTrainingPays(study.Results())!.Picture.Svg;
+        Assert.Contains("never", svg, StringComparison.Ordinal);
+        Assert.DoesNotContain("not measured", svg, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_kind_of_probe_is_drawn_along_a_sweep()
+    {
+        var ranks = KindFigures.ByRank(World.Value)!;
+        foreach (var measure in World.Value.Measures.Where(m => !m.IsSecondary)) Assert.Contains($">{measure.Name}<", ranks.Picture.Svg, StringComparison.Ordinal);
+        var scaling = SyntheticStudy.Scaling().Results();
+        var sizes = KindFigures.ByBaseSize(scaling)!;
+        foreach (var measure in scaling.Measures) Assert.Contains($">{measure.Name}<", sizes.Picture.Svg, StringComparison.Ordinal);
+        Assert.Null(KindFigures.ByBaseSize(World.Value));
+    }
+
+    [Fact]
+    public void Accuracy_is_drawn_against_every_cost_that_was_measured()
+    {
+        var names = Figures.All(World.Value).Select(f => f.Name).ToList();
+        foreach (var name in new[] { "accuracy-by-cost", "accuracy-by-latency", "accuracy-by-memory", "accuracy-by-stored-bytes", "when-training-pays", "kinds-by-rank" }) Assert.Contains(name, names);
+    }
+
+    [Fact]
+    public void The_first_line_says_who_was_tuned_with_which_budget_and_who_was_not()
+    {
+        using var folder = new TemporaryFolder();
+        SyntheticStudy.Small().WriteTo(folder.Path);
+        Assert.Equal("Untuned, their settings not chosen with the same budget as others': rag, lora.", TuningLine.Of(StudyResults.Load(folder.Path)));
+        var manifest = Path.Combine(folder.Path, "manifest.json");
+        const string strategies = """
+              "strategies": [
+                { "type": "none", "tuned": null },
+                { "type": "rag", "tuned": { "family": "rag", "objective": "mean", "configurations": 4, "seeds": 2, "users": 16 } },
+                { "type": "lora", "tuned": { "family": "self-study", "objective": "mean", "configurations": 4, "seeds": 2, "users": 16 } },
+                { "type": "recent-history", "tuned": null }
+              ],
+            """;
+        File.WriteAllText(manifest, File.ReadAllText(manifest).Replace("\"schema\": 1,", $"\"schema\": 1,{strategies}", StringComparison.Ordinal));
+        var line = TuningLine.Of(StudyResults.Load(folder.Path));
+        Assert.Equal("Tuned: rag, self-study (4 configurations x 2 seeds each, on 16 tuning users by mean). Untuned, their settings not chosen with the same budget as others': recent-history.", line);
+        ReportWriter.Write(folder.Path);
+        Assert.Equal(line, File.ReadAllLines(Path.Combine(folder.Path, "summary.md"))[2]);
+        Assert.Contains($"</h1>\n<p><b>{System.Net.WebUtility.HtmlEncode(line)}</b></p>", File.ReadAllText(Path.Combine(folder.Path, "report.html")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_front_keeps_what_none_beats()
     {
         (double, double)[] points = [(1, 0.2), (2, 0.1), (2, 0.5), (3, 0.5), (4, 0.9)];
-        Assert.Equal([(1, 0.2), (2, 0.5), (4, 0.9)], Figures.Front(points, isHigherBetter: true));
-        Assert.Equal([(1, 0.2), (2, 0.1)], Figures.Front(points, isHigherBetter: false));
+        Assert.Equal([(1, 0.2), (2, 0.5), (4, 0.9)], CostFigures.Front(points, isHigherBetter: true));
+        Assert.Equal([(1, 0.2), (2, 0.1)], CostFigures.Front(points, isHigherBetter: false));
     }
 
     [Fact]

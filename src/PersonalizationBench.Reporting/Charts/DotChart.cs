@@ -12,7 +12,11 @@ public sealed record Dot(double Estimate, double? Low, double? High);
 /// <param name="AxisLabel">With the unit.</param>
 /// <param name="Reference">A dashed line: chance, or zero.</param>
 /// <param name="Dots">One per row; null where nothing was measured.</param>
-public sealed record DotPanel(string Title, string Subtitle, Scale X, string AxisLabel, double? Reference, IReadOnlyList<Dot?> Dots);
+public sealed record DotPanel(string Title, string Subtitle, Scale X, string AxisLabel, double? Reference, IReadOnlyList<Dot?> Dots)
+{
+    /// <summary>What stands where there is no dot.</summary>
+    public string Absent { get; init; } = "not measured";
+}
 
 /// <summary>Dots with intervals: strategies down, measures across. Rows of different look are set apart a little.</summary>
 public static class DotChart
@@ -72,7 +76,7 @@ public static class DotChart
             var y = (float)area.Top + offsets[r];
             if (panel.Dots[r] is not { } dot)
             {
-                plot.Text((float)area.Left + 4, y + 4, "not measured", Ink.Muted, Ink.SmallSize, hasHalo: false);
+                plot.Text((float)area.Left + 4, y + 4, panel.Absent, Ink.Muted, Ink.SmallSize, hasHalo: false);
                 continue;
             }
             var x = plot.X(dot.Estimate);

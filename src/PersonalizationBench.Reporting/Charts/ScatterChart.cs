@@ -22,7 +22,7 @@ public sealed record ScatterPanel(string Title, string Subtitle, Scale X, string
     public IReadOnlyList<ScatterLine> Lines { get; init; } = [];
 }
 
-/// <summary>Points in panels below each other, with one legend. Labels are put where they touch nothing.</summary>
+/// <summary>Points in panels below or beside each other, with one legend. Labels are put where they touch nothing.</summary>
 public static class ScatterChart
 {
     private const float Left = 62;
@@ -30,14 +30,15 @@ public static class ScatterChart
     private const float HeaderHeight = 42;
     private const float AxisHeight = 58;
 
-    public static Picture Draw(string title, IReadOnlyList<ScatterPanel> panels, float plotHeight = 230, float width = 760)
+    public static Picture Draw(string title, IReadOnlyList<ScatterPanel> panels, float plotHeight = 230, float width = 760, int columns = 1)
     {
         var hints = new List<Hint>();
         var plots = new List<PanelPlot>();
-        var y = 0f;
-        foreach (var panel in panels)
+        var (y, column) = (0f, width / columns);
+        foreach (var row in panels.Chunk(columns))
         {
-            plots.Add(MakePanel(panel, new Box(Left, y + HeaderHeight, width - Right, y + HeaderHeight + plotHeight), hints));
+            for (var i = 0; i < row.Length; i++)
+                plots.Add(MakePanel(row[i], new Box((i * column) + Left, y + HeaderHeight, ((i + 1) * column) - Right, y + HeaderHeight + plotHeight), hints));
             y += HeaderHeight + plotHeight + AxisHeight;
         }
         var legend = new Legend(panels.SelectMany(p => p.Series).Select(s => new LegendEntry(s.Look)).DistinctBy(e => e.Look.Name), Left, y, width);

@@ -33,6 +33,7 @@ public static class Html
     {
         var page = new StringBuilder();
         page.Append($"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{Encode(results.Name)}: results</title>\n<style>\n{Style}\n</style>\n</head>\n<body>\n<h1>{Encode(results.Name)}</h1>\n");
+        page.Append($"<p><b>{Encode(TuningLine.Of(results))}</b></p>\n");
         page.Append("<p class=\"muted\">Should this user's data live in the prompt, in an index, or in the weights?</p>\n");
         if (Provenance.Hypothesis(results) is { } hypothesis) page.Append($"<p><b>Hypothesis.</b> {Encode(hypothesis)}</p>\n");
         page.Append("<div class=\"answer\">\n").Append(List(Headline.Of(results), "No strategy was measured.")).Append("</div>\n");
@@ -46,7 +47,7 @@ public static class Html
         if (results.Analysis.AgainstBaseline.Count > 0)
             Section(page, "Against no personalisation", Tables.AgainstBaseline(results), "Differences on the same probes, in points of percent or bits per byte. The smallest detectable difference is what this study would have found four times in five.");
         if (Tables.Capacity(results) is { } capacity) Section(page, "What an adapter holds", capacity, "");
-        Section(page, "Costs", Tables.Cost(results), "Means over runs, on the machine named below. All users of a cell are adapted together; the share of one user is shown.");
+        Section(page, "Costs", Tables.Cost(results), "Means over runs, on the machine named below. All users of a cell are adapted together; the share of one user is shown. Once per user: what all of a user's prompts begin with, where its keys and values are kept; per query: the rest. Times and memory are those of the first seed: medians with 95 % intervals of questions asked one at a time, from a question's arrival, arms in turn; memory above the loaded base, in a process that ran nothing before, adapting a few users together and answering one question at a time.");
         if (Tables.BreakEven(results) is { } breakEven)
             Section(page, "When training pays", breakEven, "Queries of one user after which training has cost less than reading more at every query, whatever the accuracy of either; in brackets the 95 % interval over runs.");
         Section(page, "Method", Method);

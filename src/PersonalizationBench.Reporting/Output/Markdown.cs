@@ -10,7 +10,7 @@ public static class Markdown
 
     public static string Of(StudyResults results)
     {
-        var text = new StringBuilder($"### {results.Name}\n\n");
+        var text = new StringBuilder($"### {results.Name}\n\n{TuningLine.Of(results)}\n\n");
         foreach (var sentence in Headline.Of(results)) text.Append("- ").Append(sentence).Append('\n');
         text.Append('\n').Append(results.Table().ToMarkdown()).Append('\n').Append(Legend).Append('\n');
         if (results.Failed.Count > 0) text.Append($"\n{results.Failed.Count} of {results.Runs.Count} cells were not measured: see `report.html`.\n");

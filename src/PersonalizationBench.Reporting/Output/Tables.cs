@@ -1,3 +1,4 @@
+using PersonalizationBench.Core;
 using PersonalizationBench.Evaluation.Statistics;
 using PersonalizationBench.Reporting.Analysis;
 
@@ -50,9 +51,9 @@ public static class Tables
             c.IsBetter ? "better" : c.IsWorse ? "worse" : "no difference shown",
         ])]);
 
-    /// <summary>The cost columns, each the mean over an arm's runs.</summary>
+    /// <summary>The cost columns, each the mean over an arm's runs; latency and memory of the one run that they are measured of.</summary>
     public static Table Cost(StudyResults results) => new(
-        ["strategy", "adapt a user, s", "adapt a user", "trained tokens", "parameters", "stored per user", "per query", "first token p50 / p95, ms", "per token p50 / p95, ms", "peak memory adapting", "peak memory answering", "KV memory", .. Machine(results, "machine")],
+        ["strategy", "adapt a user, s", "adapt a user", "trained tokens", "parameters", "stored per user", "once per user", "per query", "first token, ms", "per token, ms", "answer, ms", "memory adapting", "memory answering", "KV per sequence", .. Machine(results, "machine")],
         [.. results.Arms.Select(a => (IReadOnlyList<Field>)[
             a.Name,
             Show(a.Mean(r => r.AdaptSeconds / r.Users), Format.Number),
@@ -60,12 +61,14 @@ public static class Tables
             Show(a.Mean(r => r.TrainedTokens), Format.Whole),
             Show(a.Mean(r => r.TrainableParameters), Format.Whole),
             Show(a.Mean(r => r.StoredBytesPerUser), Format.Bytes),
-            Show(a.Mean(r => r.FlopsPerProbe), Format.Flops),
-            $"{Show(a.Mean(r => r.FirstTokenMsP50), Format.Number).Text} / {Show(a.Mean(r => r.FirstTokenMsP95), Format.Number).Text}",
-            $"{Show(a.Mean(r => r.PerTokenMsP50), Format.Number).Text} / {Show(a.Mean(r => r.PerTokenMsP95), Format.Number).Text}",
-            Show(a.Mean(r => r.PeakDeviceAdaptBytes ?? r.PeakRssAdaptBytes), Format.Bytes),
-            Show(a.Mean(r => r.PeakDeviceAnswerBytes ?? r.PeakRssAnswerBytes), Format.Bytes),
-            Show(a.Mean(r => r.KvBytes), Format.Bytes),
+            Show(a.Mean(r => r.FlopsOncePerUser), Format.Flops),
+            Show(a.Mean(r => r.FlopsPerQuery ?? r.FlopsPerProbe), Format.Flops),
+            Milliseconds(a, r => r.FirstTokenMsP50, r => r.FirstTokenMsP50Low, r => r.FirstTokenMsP50High),
+            Milliseconds(a, r => r.PerTokenMsP50, r => r.PerTokenMsP50Low, r => r.PerTokenMsP50High),
+            Milliseconds(a, r => r.AnswerMsP50, r => r.AnswerMsP50Low, r => r.AnswerMsP50High),
+            Show(a.Mean(r => r.MemoryAdaptBytes), Format.Bytes),
+            Show(a.Mean(r => r.MemoryAnswerBytes), Format.Bytes),
+            Show(a.Mean(r => r.KvBytesPerSequence), Format.Bytes),
             .. Machine(results, a),
         ])]);
 
@@ -74,9 +77,9 @@ public static class Tables
     {
         var repayments = Costs.Repayments(results);
         return repayments.Count == 0 ? null : new Table(
-            ["trained", "instead of", "queries to break even, in seconds", "in FLOPs"],
+            ["trained", "instead of", .. Costs.Units.Select((unit, i) => i == 0 ? $"queries to break even, in {unit}" : $"in {unit}")],
             [.. repayments.GroupBy(r => (r.Invested, r.Alternative)).Select(g => (IReadOnlyList<Field>)[
-                g.Key.Invested.Name, g.Key.Alternative.Name, Queries(g, "seconds"), Queries(g, "FLOPs"),
+                g.Key.Invested.Name, g.Key.Alternative.Name, .. Costs.Units.Select(unit => Queries(g, unit)),
             ])]);
 
         static Field Queries(IEnumerable<Repayment> repayments, string unit) => repayments.FirstOrDefault(r => r.Unit == unit) is not { } r ? Missing
@@ -107,6 +110,10 @@ public static class Tables
     /// <summary>The numbers of those that measured an arm, as the report's provenance has them.</summary>
     private static IEnumerable<Field> Machine(StudyResults results, Arm arm) =>
         results.Machines is { Count: > 1 } all ? [string.Join(", ", arm.Runs.Select(r => all.ToList().IndexOf(StudyResults.MachineOf(r)) + 1).Distinct().Order())] : [];
+
+    /// <summary>A median with its interval, where it has one.</summary>
+    private static Field Milliseconds(Arm arm, Func<RunRecord, double?> median, Func<RunRecord, double?> low, Func<RunRecord, double?> high) =>
+        arm.Mean(low) is { } from && arm.Mean(high) is { } to ? $"{Format.Number(arm.Mean(median)!.Value)} [{Format.Number(from)}, {Format.Number(to)}]" : Show(arm.Mean(median), Format.Number);
 
     private static Field Show(double? value, Func<double, string> format) => value is null ? Missing : format(value.Value);
 }
