@@ -12,11 +12,14 @@ internal static partial class Repository
         ".git", "bin", "obj", ".vs", ".idea", "artifacts", "out", "TestResults", "BenchmarkDotNet.Artifacts", "__pycache__", "node_modules",
     };
 
+    /// <summary>What the program leaves in the folder that it is started in; <c>results/serving</c> is source.</summary>
+    private static readonly string[] OfTheProgram = ["runs", "serving"];
+
     /// <summary>Absolute path of the folder that holds the solution.</summary>
     public static string Root { get; } = FindRoot();
 
     /// <summary>Every source file, as a path relative to <see cref="Root"/> with forward slashes, sorted.</summary>
-    public static IReadOnlyList<string> Files { get; } = Walk(Root).Select(Relative).Order(StringComparer.Ordinal).ToList();
+    public static IReadOnlyList<string> Files { get; } = Walk(Root).Select(Relative).Where(f => !OfTheProgram.Contains(f.Split('/')[0])).Order(StringComparer.Ordinal).ToList();
 
     public static string Absolute(string relative) => Path.Combine(Root, relative);
 

@@ -18,5 +18,7 @@ public sealed class RepositoryTests
         Assert.Contains("src/PersonalizationBench.Core/Strategies.cs", Repository.Files);
         Assert.Contains("tests/Architecture.Tests/RepositoryTests.cs", Repository.Files);
         Assert.DoesNotContain(Repository.Files, f => f.Split('/').Any(part => part is "bin" or "obj" or ".git"));
+        Assert.DoesNotContain(Repository.Files, f => f.StartsWith("runs/", StringComparison.Ordinal));
+        Assert.Contains("results/serving/README.md", Repository.Files);
     }
 }
