@@ -41,16 +41,30 @@ struct Piece {
   int64_t tensor, start, length;
 };
 
-// count(i): the elements of tensor i
-template <class F>
-static std::vector<Piece> pieces(int64_t tensors, F count) {
-  constexpr int64_t kLength = 16384;
-  std::vector<Piece> result;
-  for (int64_t t = 0; t < tensors; t++) {
-    for (int64_t at = 0; at < count(t); at += kLength) result.push_back({t, at, std::min(kLength, count(t) - at)});
+struct Pieces {
+  std::vector<Piece> all;
+  int64_t elements = 0;
+
+  // count(i): the elements of tensor i
+  template <class F>
+  Pieces(int64_t tensors, F count) {
+    constexpr int64_t kLength = 16384;
+    for (int64_t t = 0; t < tensors; t++) {
+      elements += count(t);
+      for (int64_t at = 0; at < count(t); at += kLength) all.push_back({t, at, std::min(kLength, count(t) - at)});
+    }
   }
-  return result;
-}
+
+  int64_t size() const { return static_cast<int64_t>(all.size()); }
+
+  // body(number of a piece, the piece) for each
+  template <class F>
+  void each(const F& body) const {
+    parallel_for(0, size(), grain(elements / std::max<int64_t>(1, size())), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) body(i, all[i]);
+    });
+  }
+};
 
 // One parameter, as TorchExtras.Optimize.cs lays it out.
 struct Parameter {
@@ -75,17 +89,15 @@ PB_KERNEL(adamw)(const Parameter* parameters, int64_t count, int64_t step, const
     s.step_size = static_cast<float>(numbers[0] / (1 - std::pow(numbers[1], static_cast<double>(step))));
     s.correction = static_cast<float>(1 / std::sqrt(1 - std::pow(numbers[2], static_cast<double>(step))));
     s.gradient_scale = static_cast<float>(numbers[5]);
-    auto work = pieces(count, [&](int64_t i) { return parameters[i].gradient.numel(); });
-    parallel_for(0, static_cast<int64_t>(work.size()), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        auto [t, at, n] = work[i];
-        const Parameter& p = parameters[t];
-        by_type(p.gradient, [&, at = at, n = n](auto kind) {
-          const auto* g = data<decltype(kind)>(p.gradient) + at;
-          if (p.copy) update(p.master + at, p.copy + at, g, p.mean + at, p.variance + at, n, s);
-          else update(p.master + at, static_cast<float*>(nullptr), g, p.mean + at, p.variance + at, n, s);
-        });
-      }
+    Pieces pieces(count, [&](int64_t i) { return parameters[i].gradient.numel(); });
+    pieces.each([&](int64_t, const Piece& piece) {
+      const Parameter& p = parameters[piece.tensor];
+      int64_t at = piece.start, n = piece.length;
+      by_type(p.gradient, [&](auto kind) {
+        const auto* g = data<decltype(kind)>(p.gradient) + at;
+        if (p.copy) update(p.master + at, p.copy + at, g, p.mean + at, p.variance + at, n, s);
+        else update(p.master + at, static_cast<float*>(nullptr), g, p.mean + at, p.variance + at, n, s);
+      });
     });
   });
 }
@@ -93,13 +105,11 @@ PB_KERNEL(adamw)(const Parameter* parameters, int64_t count, int64_t step, const
 // The Euclidean norm of all tensors together, none with gaps.
 PB_KERNEL(norm)(const View* tensors, int64_t count, double* norm) {
   return guarded([&] {
-    auto work = pieces(count, [&](int64_t i) { return tensors[i].numel(); });
-    std::vector<double> sums(work.size());  // one per piece, added in order: the same sum for any number of threads
-    parallel_for(0, static_cast<int64_t>(work.size()), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        auto [t, at, n] = work[i];
-        sums[i] = is_bf16(tensors[t]) ? squares(data<bf16>(tensors[t]) + at, n) : squares(data<float>(tensors[t]) + at, n);
-      }
+    Pieces pieces(count, [&](int64_t i) { return tensors[i].numel(); });
+    std::vector<double> sums(pieces.size());  // one per piece, added in order: the same sum for any number of threads
+    pieces.each([&](int64_t i, const Piece& piece) {
+      const View& x = tensors[piece.tensor];
+      sums[i] = is_bf16(x) ? squares(data<bf16>(x) + piece.start, piece.length) : squares(data<float>(x) + piece.start, piece.length);
     });
     double total = 0;
     for (double sum : sums) total += sum;

@@ -67,7 +67,7 @@ template <class F>
 void parallel_for(int64_t begin, int64_t end, int64_t grain, const F& body) {
   if (begin >= end) return;
   int64_t count = end - begin;
-  int64_t most = omp_in_parallel() || !threads_wanted ? 1 : std::min<int64_t>(threads_wanted(), (count + grain - 1) / grain);
+  int64_t most = omp_in_parallel() || !threads_wanted ? 1 : std::min<int64_t>(threads_wanted(), count / grain);
   if (most <= 1) return body(begin, end);
   std::exception_ptr failure;
 #pragma omp parallel num_threads(static_cast<int>(most))
@@ -84,7 +84,12 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, const F& body) {
   if (failure) std::rethrow_exception(failure);
 }
 
-// Rows for one task: enough work to be worth a thread.
-inline int64_t grain(int64_t row_elements) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, row_elements)); }
+// Elements of a thread's share below which it is not worth waking. Threads sleep between two pieces of work (on a small machine those that
+// spin starve others), and a sleeping one costs 10 to 45 us; a thread takes 10 to 55 us for so many elements of the kernels over rows, in f32
+// by AVX2. What does more to an element counts it as several.
+constexpr int64_t kWorthAThread = 65536;
+
+// Rows of a thread's share.
+inline int64_t grain(int64_t row_elements) { return std::max<int64_t>(1, kWorthAThread / std::max<int64_t>(1, row_elements)); }
 
 }  // namespace pb

@@ -1,6 +1,20 @@
 // RMSNorm, rotary positions and SwiGLU, each one pass over its rows forward and one back.
 #include "rows.h"
 
+namespace pb {
+
+// body(an element of x's type, row) for each row, on as many threads as there is work for.
+template <class F>
+static void each_row(const View& x, int64_t rows, int64_t row_elements, const F& body) {
+  by_type(x, [&](auto kind) {
+    parallel_for(0, rows, grain(row_elements), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; r++) body(kind, r);
+    });
+  });
+}
+
+}  // namespace pb
+
 using namespace pb;
 
 // x and y [rows, n] without gaps, w [n] f32; inverses [rows] f32, where wanted: 1 / rms of each row
@@ -8,14 +22,10 @@ PB_KERNEL(norm_forward)(const View* x, const View* w, const View* y, const View*
   return guarded([&] {
     int64_t rows = x->size(0), n = x->size(1);
     float* kept = data<float>(*inverses);
-    by_type(*x, [&](auto kind) {
+    each_row(*x, rows, n, [&](auto kind, int64_t r) {
       using T = decltype(kind);
-      parallel_for(0, rows, grain(n), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; r++) {
-          float inverse = norm_row(data<T>(*x) + r * n, data<float>(*w), data<T>(*y) + r * n, n, static_cast<float>(epsilon));
-          if (kept) kept[r] = inverse;
-        }
-      });
+      float inverse = norm_row(data<T>(*x) + r * n, data<float>(*w), data<T>(*y) + r * n, n, static_cast<float>(epsilon));
+      if (kept) kept[r] = inverse;
     });
   });
 }
@@ -26,7 +36,7 @@ PB_KERNEL(norm_backward)(const View* x, const View* w, const View* g, const View
     int64_t rows = x->size(0), n = x->size(1), shares = parts->size(0);
     by_type(*x, [&](auto kind) {
       using T = decltype(kind);
-      parallel_for(0, shares, 1, [&](int64_t first, int64_t last) {
+      parallel_for(0, shares, grain(rows * n / std::max<int64_t>(1, shares)), [&](int64_t first, int64_t last) {
         for (int64_t s = first; s < last; s++) {
           float* dw = data<float>(*parts) + s * n;
           for (int64_t r = rows * s / shares; r < rows * (s + 1) / shares; r++) {
@@ -43,18 +53,14 @@ PB_KERNEL(rotate)(const View* x, const View* cosine, const View* sine, const Vie
   return guarded([&] {
     int64_t batch = x->size(0), length = x->size(1), heads = x->size(2), half = x->size(3) / 2;
     int64_t step = cosine->size(0) == 1 ? 0 : length * half;
-    by_type(*x, [&](auto kind) {
+    each_row(*x, batch * length, heads * half * 2, [&](auto kind, int64_t row) {
       using T = decltype(kind);
-      parallel_for(0, batch * length, grain(heads * half * 2), [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; row++) {
-          int64_t b = row / length, t = row % length, at = b * step + t * half;
-          const T* from = data<T>(*x) + b * x->stride(0) + t * x->stride(1);
-          T* to = data<T>(*y) + row * heads * half * 2;
-          for (int64_t h = 0; h < heads; h++) {
-            rotate_row(from + h * x->stride(2), data<float>(*cosine) + at, data<float>(*sine) + at, static_cast<float>(sign), to + h * half * 2, half);
-          }
-        }
-      });
+      int64_t b = row / length, t = row % length, at = b * step + t * half;
+      const T* from = data<T>(*x) + b * x->stride(0) + t * x->stride(1);
+      T* to = data<T>(*y) + row * heads * half * 2;
+      for (int64_t h = 0; h < heads; h++) {
+        rotate_row(from + h * x->stride(2), data<float>(*cosine) + at, data<float>(*sine) + at, static_cast<float>(sign), to + h * half * 2, half);
+      }
     });
   });
 }
@@ -63,13 +69,9 @@ PB_KERNEL(rotate)(const View* x, const View* cosine, const View* sine, const Vie
 PB_KERNEL(swiglu_forward)(const View* gate, const View* up, const View* y) {
   return guarded([&] {
     int64_t rows = gate->size(0), n = gate->size(1);
-    by_type(*gate, [&](auto kind) {
+    each_row(*gate, rows, n, [&](auto kind, int64_t r) {
       using T = decltype(kind);
-      parallel_for(0, rows, grain(n), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; r++) {
-          swiglu_row(data<T>(*gate) + r * gate->stride(0), data<T>(*up) + r * up->stride(0), data<T>(*y) + r * n, n);
-        }
-      });
+      swiglu_row(data<T>(*gate) + r * gate->stride(0), data<T>(*up) + r * up->stride(0), data<T>(*y) + r * n, n);
     });
   });
 }
@@ -78,15 +80,11 @@ PB_KERNEL(swiglu_forward)(const View* gate, const View* up, const View* y) {
 PB_KERNEL(swiglu_backward)(const View* gate, const View* up, const View* g, const View* dgate, const View* dup) {
   return guarded([&] {
     int64_t rows = gate->size(0), n = gate->size(1);
-    by_type(*gate, [&](auto kind) {
+    each_row(*gate, rows, n, [&](auto kind, int64_t r) {
       using T = decltype(kind);
-      parallel_for(0, rows, grain(n), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; r++) {
-          swiglu_row_back(
-              data<T>(*gate) + r * gate->stride(0), data<T>(*up) + r * up->stride(0), data<T>(*g) + r * n, data<T>(*dgate) + r * dgate->stride(0),
-              data<T>(*dup) + r * dup->stride(0), n);
-        }
-      });
+      swiglu_row_back(
+          data<T>(*gate) + r * gate->stride(0), data<T>(*up) + r * up->stride(0), data<T>(*g) + r * n, data<T>(*dgate) + r * dgate->stride(0),
+          data<T>(*dup) + r * dup->stride(0), n);
     });
   });
 }

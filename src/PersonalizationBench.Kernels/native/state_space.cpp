@@ -75,7 +75,7 @@ class StateSpacePass {
   void enter(float* slopes) {
     by_type(projected, [&](auto kind) {
       using T = decltype(kind);
-      parallel_for(0, n, grain(mixed), [&](int64_t begin, int64_t end) {
+      parallel_for(0, n, grain(mixed * s.taps), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; r++) {
           if (places[r].before < 0) continue;
           const T* row = data<T>(projected) + r * step;
@@ -290,7 +290,7 @@ static void pass_backward(
 
     // From the scan's inputs to the convolution's outputs, in place.
     int64_t shared = s.groups * s.state;
-    parallel_for(0, n, grain(mixed), [&](int64_t begin, int64_t end) {
+    parallel_for(0, n, grain(mixed * s.taps), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; r++) {
         if (pass.places[r].before < 0) continue;
         float* slope = slopes + r * mixed;
@@ -344,7 +344,7 @@ static void one_more(const StateSpace& s, const View& projected, const View& inp
   Taps taps(s);
   by_type(projected, [&](auto kind) {
     using T = decltype(kind);
-    parallel_for(0, projected.size(0), grain(inner * s.state / 8), [&](int64_t begin, int64_t end) {
+    parallel_for(0, projected.size(0), grain(inner * s.state / 2), [&](int64_t begin, int64_t end) {
       std::vector<T> window(s.taps * mixed);
       Floats active(mixed), steps(s.heads), y(inner), gated(inner);
       for (int64_t r = begin; r < end; r++) {
