@@ -26,6 +26,19 @@ check() {
 # attribute NAME FILE: an attribute of the <Counters> element of a test results file.
 attribute() { sed -n "s/.*<Counters [^>]*\\b$1=\"\\([0-9]*\\)\".*/\\1/p" "$2"; }
 
+# reasons FILE: each reason of a test results file for which tests were skipped, with their number; data that is missing is one.
+reasons() {
+  awk '
+    /outcome="NotExecuted"/ { skipped = 1 }
+    skipped && /<Message>/ {
+      gsub(/^.*<Message>|<\/Message>.*$/, "")
+      sub(/^.* is not under PBENCH_DATA/, "for want of data under PBENCH_DATA")
+      count[$0]++
+      skipped = 0
+    }
+    END { for (reason in count) printf "  ~ %d skipped: %s\n", count[reason], reason }' "$1" | LC_ALL=C sort
+}
+
 # run_project PROJECT [EXPRESSION]: one test project, all of it or what the expression selects.
 run_project() {
   local project=$1 expression=${2:-} name results output begun=$SECONDS status=0
@@ -55,7 +68,7 @@ run_project() {
   count "${name#PersonalizationBench.}" "$good" "$bad" $((total - executed)) $((SECONDS - begun))
   # The names and messages of what failed, and why something was skipped.
   sed -n '/^ *Failed /,/^ *Stack Trace:/p' "$output" | head -n 60 | sed 's/^/  | /'
-  sed -n '/^ *Skipped /{s/^ *Skipped *//;N;s/\n */: /;p}' "$output" | sed 's/ \[[^]]*\]//' | head -n 20 | sed 's/^/  ~ /'
+  reasons "$results" | head -n 20
 }
 
 run_checks() {
