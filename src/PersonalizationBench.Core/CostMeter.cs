@@ -21,6 +21,12 @@ public sealed class CostMeter(TimeProvider clock)
     /// <summary>Tokens through a forward and backward pass.</summary>
     public long TrainedTokens { get; private set; }
 
+    /// <summary>Tokens that the base read and wrote to answer study material's questions; what several prompts begin with counts once.</summary>
+    public long TeacherTokens { get; private set; }
+
+    /// <summary>How long that took.</summary>
+    public double TeacherSeconds { get; private set; }
+
     /// <summary>Prompt tokens read in answering.</summary>
     public long PromptTokens { get; private set; }
 
@@ -51,6 +57,12 @@ public sealed class CostMeter(TimeProvider clock)
     public void AddFlops(double flops) => Flops += flops;
 
     public void AddTrainedTokens(long tokens) => TrainedTokens += tokens;
+
+    public void AddTeaching(long tokens, TimeSpan elapsed)
+    {
+        TeacherTokens += tokens;
+        TeacherSeconds += elapsed.TotalSeconds;
+    }
 
     public void AddPromptTokens(long tokens) => PromptTokens += tokens;
 

@@ -21,6 +21,9 @@ public static class DatasetDigest
         content.Texts(dataset.ReplayTexts);
         content.Number(dataset.MaxAnswerTokens);
         content.Texts(dataset.StopTexts);
+        // Behind everything else, and only where there is something: data sets without them keep their digests.
+        if (dataset.UnknownAnswer is { } unknown) content.Texts(["unknown answer", unknown]);
+        if (dataset.Users.Any(u => u.StudyQuestions.Count > 0)) content.StudyQuestions(dataset.Users);
         return dataset with { Digest = content.Finish() };
     }
 
@@ -50,6 +53,21 @@ public static class DatasetDigest
                 Documents(user.History);
                 Number(user.Probes.Count);
                 foreach (var probe in user.Probes) OneProbe(probe);
+            }
+        }
+
+        public void StudyQuestions(IReadOnlyList<User> users)
+        {
+            Text("study questions");
+            foreach (var user in users)
+            {
+                Number(user.StudyQuestions.Count);
+                foreach (var question in user.StudyQuestions)
+                {
+                    Text(question.Prompt);
+                    Text(question.Topic);
+                    Number(question.Form);
+                }
             }
         }
 

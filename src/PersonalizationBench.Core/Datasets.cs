@@ -25,6 +25,9 @@ public sealed record Dataset(string Name, string Digest, IReadOnlyList<User> Use
     /// <summary>Upper bound on the tokens of an answer.</summary>
     public int MaxAnswerTokens { get; init; } = 8;
 
+    /// <summary>The answer that is right where no document tells; null where the data set has no word for it.</summary>
+    public string? UnknownAnswer { get; init; }
+
     /// <summary>Generation of an answer ends at the first of these.</summary>
     public IReadOnlyList<string> StopTexts { get; init; } = ["\n"];
 }

@@ -32,6 +32,12 @@ public sealed record RunRecord
     public double? AdaptSeconds { get; init; }
     public double? AdaptFlops { get; init; }
     public long? TrainedTokens { get; init; }
+    /// <summary>Tokens that the base read (what several prompts begin with once) and wrote to answer its study material's questions, and
+    /// how long that took, which is part of <see cref="AdaptSeconds"/>.</summary>
+    public long? TeacherTokens { get; init; }
+    public double? TeacherSeconds { get; init; }
+    /// <summary>Share of the study material's answers that are right, of those on whose topic the user has an exact-match or choice probe.</summary>
+    public double? TeacherAccuracy { get; init; }
     public long? TrainableParameters { get; init; }
     public long? StoredBytesPerUser { get; init; }
     public double? AnswerSeconds { get; init; }
@@ -115,4 +121,7 @@ public sealed record ProbeRecord
     public string Gold { get; init; } = "";
     public double? EvidenceRecall { get; init; }
     public int? PromptTokens { get; init; }
+    /// <summary>"true" or "false": whether the user's study material asked about the probe's topic (in other words than the probe's). Empty
+    /// where nothing was asked, and for style and likelihood, which have no answer to be studied.</summary>
+    public string Anticipated { get; init; } = "";
 }

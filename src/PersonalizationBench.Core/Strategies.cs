@@ -17,7 +17,11 @@ public sealed record AdaptationRequest(
     IReadOnlyList<string> ReplayTexts,
     int MaxAnswerTokens,
     IReadOnlyList<string> StopTexts,
-    long Seed);
+    long Seed)
+{
+    /// <inheritdoc cref="Dataset.UnknownAnswer"/>
+    public string? UnknownAnswer { get; init; }
+}
 
 /// <summary>How a user's history reaches the model.</summary>
 public interface IStrategy
@@ -27,6 +31,12 @@ public interface IStrategy
 
     /// <summary>True where <see cref="AdaptationRequest.Seed"/> can change an answer: such cells need several seeds.</summary>
     bool IsTrained => false;
+
+    /// <summary>True where <see cref="UserHistory.StudyQuestions"/> are asked: a data set without any cannot be adapted to.</summary>
+    bool AsksStudyQuestions => false;
+
+    /// <summary>True where <see cref="UserHistory.Paraphrases"/> are read: a data set without them cannot be adapted to.</summary>
+    bool ReadsParaphrases => false;
 
     /// <summary>Makes one personal model per user, all users together.</summary>
     IPersonalModels Adapt(AdaptationRequest request, CostMeter meter, CancellationToken cancellation);
@@ -47,6 +57,9 @@ public interface IPersonalModels : IDisposable
     /// <summary>Natural-log likelihood of general texts under each user's personal model without any context:
     /// <c>[user][text]</c>, users in the order of the request. What adaptation made worse here was forgotten.</summary>
     IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<string> texts, CancellationToken cancellation);
+
+    /// <summary>What the base answered to itself and was then trained on; empty where the material is documents alone.</summary>
+    IReadOnlyList<StudyPair> StudyPairs => [];
 
     /// <summary>Writes the users' adapters in PEFT's format, one folder per user; does nothing where there are none.</summary>
     void Save(string folder) { }

@@ -57,12 +57,26 @@ public sealed record Probe(string Id, string Kind, ProbeScoring Scoring, string 
 /// <summary>A user: a history and probes about it.</summary>
 public sealed record User(string Id, string Name, IReadOnlyList<Document> History, IReadOnlyList<Probe> Probes)
 {
+    /// <inheritdoc cref="UserHistory.StudyQuestions"/>
+    public IReadOnlyList<StudyQuestion> StudyQuestions { get; init; } = [];
+
+    /// <inheritdoc cref="UserHistory.Paraphrases"/>
+    public Paraphraser? Paraphrases { get; init; }
+
     /// <summary>What adaptation may see of this user.</summary>
-    public UserHistory ToHistory() => new(Id, Name, History);
+    public UserHistory ToHistory() => new(Id, Name, History) { StudyQuestions = StudyQuestions, Paraphrases = Paraphrases };
 }
 
 /// <summary>What adaptation sees of a user: no probes, by type (the "no peeking" contract).</summary>
-public sealed record UserHistory(string Id, string Name, IReadOnlyList<Document> Documents);
+public sealed record UserHistory(string Id, string Name, IReadOnlyList<Document> Documents)
+{
+    /// <summary>What a model may ask itself about the documents: questions of the data set's own bank, none of them worded as a probe of
+    /// this user is. The bank knows the documents and nothing else of the user. Empty where the data set has none.</summary>
+    public IReadOnlyList<StudyQuestion> StudyQuestions { get; init; } = [];
+
+    /// <summary>The documents told anew; null where the data set cannot.</summary>
+    public Paraphraser? Paraphrases { get; init; }
+}
 
 /// <summary>
 /// What answering sees of a probe: no gold answer, by type, except where the gold text itself is what is scored

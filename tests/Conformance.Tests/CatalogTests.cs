@@ -5,14 +5,14 @@ namespace PersonalizationBench.Conformance.Tests;
 public sealed class CatalogTests
 {
     [Fact]
-    public void Every_strategy_has_a_class_of_the_suite()
+    public void Every_strategy_has_a_class_of_the_suite_or_several()
     {
         var tested = typeof(StrategyConformance).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(StrategyConformance)) && !t.IsAbstract).Select(t =>
         {
             using var suite = (StrategyConformance)Activator.CreateInstance(t)!;
             return suite.Type;
         });
-        Assert.Equal(new StrategyCatalog().Strategies.Select(s => s.Type).Order(StringComparer.Ordinal), tested.Order(StringComparer.Ordinal));
+        Assert.Equal(new StrategyCatalog().Strategies.Select(s => s.Type).Order(StringComparer.Ordinal), tested.Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -204,7 +204,7 @@ public abstract class StrategyConformance : IDisposable
     public void The_wrong_users_control_gives_everyone_the_next_ones_history()
     {
         var users = TinyUsers.Make(3);
-        var rotated = users.Select((u, i) => u with { History = users[(i + 1) % 3].History }).ToList();
+        var rotated = users.Select((u, i) => users[(i + 1) % 3] with { Id = u.Id, Name = u.Name, Probes = u.Probes }).ToList();
         var wrong = Run(users, Catalog.WithWrongUsers(Strategy));
         AssertSame(Run(rotated), wrong);
         Assert.Equal(Strategy.IsTrained, Catalog.WithWrongUsers(Strategy).IsTrained);

@@ -35,7 +35,15 @@ internal static class TinyUsers
             new Probe("choice", "preference", ProbeScoring.Choice, "which do i like :", "tea") { EvidenceIds = evidence, Choices = ["tea", "coffee"], Topic = "tea/coffee" },
             new Probe("style", "style", ProbeScoring.Style, "mail :", "") { StyleFeatures = new Dictionary<string, string> { ["greeting"] = "dear" } },
             new Probe("text", "continuation", ProbeScoring.BitsPerByte, "note :", $"today i had {random.Pick(Things)} and {random.Pick(Things)} .") { EvidenceIds = evidence },
-        ]);
+        ])
+        {
+            StudyQuestions =
+            [
+                new("what drink do i like :", "drink", 0), new("which drink had i today :", "drink", 1), new("what is my colour :", "colour", 0),
+                new("which is my colour today :", "colour", 1), new("do i like tea :", "tea/coffee", 0), new("which is my fish :", "fish", 0),
+            ],
+            Paraphrases = each => [.. Enumerable.Range(0, each).SelectMany(_ => history.Select(d => d with { Text = d.Text.Replace("today i had", "i had today", StringComparison.Ordinal) }))],
+        };
     }
 
     public static AdaptationRequest Request(IBaseModel model, IReadOnlyList<User> users, long seed = 1) =>

@@ -3,6 +3,7 @@ using PersonalizationBench.Models.Checkpoints;
 using PersonalizationBench.Strategies.ContinuedPretraining;
 using PersonalizationBench.Strategies.Lora;
 using PersonalizationBench.Strategies.LoraRag;
+using PersonalizationBench.Strategies.Shared;
 
 namespace PersonalizationBench.Conformance.Tests;
 
@@ -139,6 +140,30 @@ public sealed class LoraConformance : WeightUpdateConformance
         Assert.Equal(sequences, texts.Count);
         Assert.Equal(request.Format.Compose(request.Histories[0].Documents, ""), string.Concat(texts.SelectMany(t => t.Segments).Select(s => s.Text)));
         Assert.All(texts, t => Assert.InRange(Base.Tokenizer.Encode(t.Segments[0].Text).Length + 1, 2, TinyBase.ContextLength));
+    }
+}
+
+public sealed class SelfStudyConformance : WeightUpdateConformance
+{
+    public override string Type => "lora";
+
+    protected override object Options => new LoraStrategyOptions { Rank = 2, Steps = 6, Batch = 8, LearningRate = 2e-2, Study = new StudyMaterial { Material = StudyKind.SelfStudy, Paraphrases = 1, LearnQuestions = true } };
+
+    protected override object WithLearningRate(double rate) => (LoraStrategyOptions)Options with { LearningRate = rate };
+
+    protected override (long Least, long Most) StoredBytes(IReadOnlyList<User> users) => (4096, 16384);
+
+    [Fact]
+    public void What_the_base_taught_is_reported_and_metered()
+    {
+        var users = TinyUsers.Make(2);
+        var meter = CostMeter.Unread();
+        using var models = Strategy.Adapt(TinyUsers.Request(Base, users), meter, default);
+        Assert.Equal(users.Select(u => u.Id), models.StudyPairs.Select(p => p.UserId).Distinct());
+        Assert.All(models.StudyPairs, p => Assert.NotEqual("", p.Answer));
+        // Six documents of 16 tokens are read once for each user, whatever is asked about them.
+        Assert.InRange(meter.TeacherTokens, 2 * 60, 2 * 300);
+        Assert.True(meter.TeacherSeconds > 0);
     }
 }
 

@@ -208,7 +208,7 @@ public sealed class ReportTests
         SyntheticStudy.Small().WriteTo(folder.Path);
         var probes = Path.Combine(folder.Path, "probes.csv");
         var text = File.ReadAllText(probes);
-        File.AppendAllText(probes, "nobody,u0,p,recall,exact-match,1,,,,,\n");
+        File.AppendAllText(probes, "nobody,u0,p,recall,exact-match,1,,,,,,\n");
         Assert.Contains("no run in", Message());
         File.WriteAllText(probes, text);
         var runs = Path.Combine(folder.Path, "runs.csv");

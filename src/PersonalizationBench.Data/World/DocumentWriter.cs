@@ -6,7 +6,9 @@ namespace PersonalizationBench.Data.World;
 /// value are evidence for nothing.</summary>
 /// <param name="Topic">A relation's name, "a/b" of a preference, or a private word; null for an outdated fact.</param>
 /// <param name="Sentence">Without its final full stop.</param>
-public readonly record struct Telling(string? Topic, string Sentence);
+/// <param name="Truth">What is told.</param>
+/// <param name="IsUpdate">A fact's later value is told, not its first.</param>
+public readonly record struct Telling(string? Topic, string Sentence, Truth Truth, bool IsUpdate = false);
 
 /// <summary>Which forms and distractors the grammar uses; a curriculum widens them.</summary>
 public record Grammar
@@ -33,14 +35,17 @@ public sealed class DocumentWriter(Profile profile, Grammar grammar, Determinist
     /// <summary>The sentence that tells something; of a fact, its first value.</summary>
     public Telling Tell(Truth truth) => truth switch
     {
-        Fact fact => new(fact.NewValue is null ? fact.Topic : null, fact.Relation.Statement(random.Next(grammar.StatementForms), fact.Value, random.Pick(Lexicon.Names))),
-        Preference preference => new(preference.Topic, TellPreference(preference)),
-        Jargon jargon => new(jargon.Topic, TellJargon(jargon)),
+        Fact fact => new(fact.NewValue is null ? fact.Topic : null, fact.Relation.Statement(random.Next(grammar.StatementForms), fact.Value, random.Pick(Lexicon.Names)), fact),
+        Preference preference => new(preference.Topic, TellPreference(preference), preference),
+        Jargon jargon => new(jargon.Topic, TellJargon(jargon), jargon),
         _ => throw new ArgumentOutOfRangeException(nameof(truth)),
     };
 
     /// <summary>The sentence that tells a fact's later value.</summary>
-    public Telling TellUpdate(Fact fact) => new(fact.Topic, fact.Relation.Update(random.Next(Relation.UpdateForms), fact.Current));
+    public Telling TellUpdate(Fact fact) => new(fact.Topic, fact.Relation.Update(random.Next(Relation.UpdateForms), fact.Current), fact, IsUpdate: true);
+
+    /// <summary>The same in a form drawn anew.</summary>
+    public Telling TellAnew(Telling told) => told.IsUpdate ? TellUpdate((Fact)told.Truth) : Tell(told.Truth);
 
     // What was chosen is said twice: told once each, the two are alike to attention, and a small base stays at the toss of a coin.
     private string TellPreference(Preference p) => random.Next(Math.Min(3, grammar.StatementForms)) switch

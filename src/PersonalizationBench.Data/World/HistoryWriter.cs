@@ -5,7 +5,8 @@ namespace PersonalizationBench.Data.World;
 /// <summary>A user's documents and which of them tell what.</summary>
 /// <param name="Documents">Oldest first.</param>
 /// <param name="Evidence">Topic to the ids of the documents that tell its current value.</param>
-public sealed record History(IReadOnlyList<Document> Documents, IReadOnlyDictionary<string, List<string>> Evidence);
+/// <param name="Tellings">What each document tells.</param>
+public sealed record History(IReadOnlyList<Document> Documents, IReadOnlyDictionary<string, List<string>> Evidence, IReadOnlyList<IReadOnlyList<Telling>> Tellings);
 
 /// <summary>Spreads what is true of a user over dated documents.</summary>
 public static class HistoryWriter
@@ -32,6 +33,7 @@ public static class HistoryWriter
 
         var result = new List<Document>(documents);
         var evidence = new Dictionary<string, List<string>>();
+        var parts = new List<IReadOnlyList<Telling>>(documents);
         var date = Start.AddDays(random.Next(700));
         for (var d = 0; d < documents; d++)
         {
@@ -40,6 +42,7 @@ public static class HistoryWriter
             var part = tellings.GetRange(from, to - from);
             var document = writer.Write($"d{d:000}", date, part);
             result.Add(document);
+            parts.Add(part);
             foreach (var topic in part.Select(t => t.Topic).OfType<string>().Distinct())
             {
                 if (!evidence.TryGetValue(topic, out var ids)) evidence[topic] = ids = [];
@@ -47,6 +50,23 @@ public static class HistoryWriter
             }
             date = date.AddDays(1 + random.Next(20));
         }
-        return new History(result, evidence);
+        return new History(result, evidence, parts);
+    }
+
+    /// <summary>Every document that tells something, written anew that many times: of the same kind and date, each thing in a form drawn
+    /// anew, nothing beside it. A larger number gives the same first ones.</summary>
+    public static IReadOnlyList<Document> Paraphrase(Profile profile, History history, int each, DeterministicRandom random)
+    {
+        var result = new List<Document>();
+        for (var time = 0; time < each; time++)
+        {
+            foreach (var (document, tellings) in history.Documents.Zip(history.Tellings).Where(d => d.Second.Count > 0))
+            {
+                // The kind is kept: a mail shows the user's style, and who never wrote one has shown none.
+                var writer = new DocumentWriter(profile, new Grammar { Remarks = 0, OthersFacts = 0, DocumentKinds = [document.Kind] }, random);
+                result.Add(writer.Write(FormattableString.Invariant($"{document.Id}-{time + 1}"), document.Date!.Value, [.. tellings.Select(writer.TellAnew)]));
+            }
+        }
+        return result;
     }
 }

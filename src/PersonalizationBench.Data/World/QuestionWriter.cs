@@ -8,6 +8,9 @@ public sealed class QuestionWriter(Profile profile, Grammar grammar, Determinist
     /// <summary>What is answered where nothing told.</summary>
     public const string Unknown = "unknown";
 
+    /// <summary>Ways to ask for a preference, in either order of the pair, and for a private word.</summary>
+    public const int PreferenceForms = 2, JargonForms = 2;
+
     /// <summary>Number of candidates of a choice beside exact match.</summary>
     private const int ChoicesOfFacts = 4;
 
@@ -32,13 +35,13 @@ public sealed class QuestionWriter(Profile profile, Grammar grammar, Determinist
     private Probe AskPreference(string id, Preference p)
     {
         var (first, second) = random.Chance(0.5) ? (p.A, p.B) : (p.B, p.A);
-        var question = random.Next(Math.Min(2, grammar.QuestionForms)) == 0 ? $"do i prefer {first} or {second} ?" : $"{first} or {second} , which is it for me ?";
+        var question = PreferenceQuestion(random.Next(Math.Min(PreferenceForms, grammar.QuestionForms)), first, second);
         return new(id, "preference", ProbeScoring.Choice, Wrap(question), p.Chosen) { Topic = $"{p.A}/{p.B}", Choices = [first, second], PoolSize = 2 };
     }
 
     private Probe AskJargon(string id, Jargon jargon)
     {
-        var question = random.Next(Math.Min(2, grammar.QuestionForms)) == 0 ? $"what do i mean by {jargon.Word} ?" : $"what is a {jargon.Word} ?";
+        var question = JargonQuestion(random.Next(Math.Min(JargonForms, grammar.QuestionForms)), jargon.Word);
         return new(id, "jargon", ProbeScoring.ExactMatch, Wrap(question), jargon.Meaning)
         {
             Topic = jargon.Word,
@@ -63,7 +66,14 @@ public sealed class QuestionWriter(Profile profile, Grammar grammar, Determinist
 
     private string AskRelation(Relation relation) => relation.Question(random.Next(grammar.QuestionForms));
 
-    private string Wrap(string question) => $"{profile.Name} asks : {question}\nanswer :";
+    private string Wrap(string question) => Wrap(profile.Name, question);
+
+    /// <summary>A question as a prompt: who asks, and where the answer goes.</summary>
+    public static string Wrap(string name, string question) => $"{name} asks : {question}\nanswer :";
+
+    public static string PreferenceQuestion(int form, string first, string second) => form == 0 ? $"do i prefer {first} or {second} ?" : $"{first} or {second} , which is it for me ?";
+
+    public static string JargonQuestion(int form, string word) => form == 0 ? $"what do i mean by {word} ?" : $"what is a {word} ?";
 
     private List<string> Candidates(IReadOnlyList<string> pool, IReadOnlyList<string> included)
     {

@@ -73,6 +73,7 @@ public sealed class WorldLoader : IDatasetLoader
             HeldOutTexts = general.GetRange(0, world.GeneralTexts),
             ReplayTexts = general.GetRange(world.GeneralTexts, world.GeneralTexts),
             MaxAnswerTokens = 4,
+            UnknownAnswer = QuestionWriter.Unknown,
         };
     }
 
@@ -104,7 +105,11 @@ public sealed class WorldLoader : IDatasetLoader
         var last = history.Documents[^1].Date!.Value;
         var mails = history.Documents.Where(d => d.Kind == "mail").Select(d => d.Id).ToList();
         for (var s = 0; s < world.Styles; s++) probes.Add(asker.AskStyle(NextId(), last.AddDays(1 + s)) with { EvidenceIds = mails });
-        return new User(id, profile.Name, history.Documents, probes);
+        return new User(id, profile.Name, history.Documents, probes)
+        {
+            StudyQuestions = StudyQuestion.Unprobed(StudyBank.For(profile.Name, history.Documents), probes),
+            Paraphrases = each => HistoryWriter.Paraphrase(profile, history, each, DeterministicRandom.For(world.Seed, "paraphrases", id)),
+        };
     }
 
     /// <summary>What the base was trained on: documents of the pretraining population, and questions about them.</summary>

@@ -74,6 +74,9 @@ public static class StrictYaml
     /// <summary>True for the types that are written as a YAML list.</summary>
     public static bool IsList(Type type) => YamlBinder.ListElement(type) is not null;
 
+    /// <summary>True for the types that are written as a YAML mapping of given keys.</summary>
+    public static bool IsRecord(Type type) => YamlBinder.IsRecord(type);
+
     /// <summary>With aliases a document is a graph: one that stands within itself has no end as a tree.</summary>
     private static void RefuseWhatHasNoEnd(string text, string file)
     {

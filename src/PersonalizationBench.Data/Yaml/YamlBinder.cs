@@ -29,6 +29,9 @@ internal static class YamlBinder
         : type.IsGenericType && ListShapes.Contains(type.GetGenericTypeDefinition()) ? type.GetGenericArguments()[0]
         : null;
 
+    /// <summary>Neither a scalar nor a list, a dictionary or a section that somebody else will bind.</summary>
+    public static bool IsRecord(Type type) => Nullable.GetUnderlyingType(type) is null && type != typeof(YamlSection) && ListElement(type) is null && DictionaryValue(type) is null && !IsScalar(type);
+
     private static Type? DictionaryValue(Type type) =>
         type.IsGenericType && DictionaryShapes.Contains(type.GetGenericTypeDefinition()) && type.GetGenericArguments()[0] == typeof(string) ? type.GetGenericArguments()[1] : null;
 

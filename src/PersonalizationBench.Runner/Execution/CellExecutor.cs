@@ -38,13 +38,18 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalMod
 
         var (personal, adapting) = meter.Run(m => strategy.Adapt(request, m, cancellation));
         using var disposed = personal;
+        var study = new StudyReview(personal.StudyPairs);
+        // A control's material is about somebody else: neither its wording nor its truth is the asking user's.
+        var isControl = cell.Strategy.Control.Length > 0;
+        if (!isControl) study.RequireUnprobed(dataset.Users);
 
         var asked = dataset.Users.SelectMany(u => u.Probes.Select(p => (Probe: p, Question: Question.From(u.Id, p, cell.Strategy.SeesEvidence)))).ToList();
         var questions = asked.ConvertAll(a => a.Question);
         var (answers, answering) = meter.Run(m => personal.Answer(questions, m, cancellation));
         Check(cell, questions, answers);
 
-        var probes = asked.Zip(answers).SelectMany(a => ProbeScorer.Score(cell.Key, a.First.Probe, a.Second)).ToList();
+        var probes = asked.Zip(answers).SelectMany(a => ProbeScorer.Score(cell.Key, a.First.Probe, a.Second)
+            .Select(row => row with { Anticipated = study.Anticipates(a.First.Question.UserId, a.First.Probe) switch { null => "", true => "true", false => "false" } })).ToList();
         var heldOutAfter = HeldOut.After(personal, dataset, cancellation);
 
         var result = Finite(new CellResult(record with
@@ -54,6 +59,9 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalMod
             AdaptSeconds = adapting.Seconds,
             AdaptFlops = adapting.Meter.Flops,
             TrainedTokens = adapting.Meter.TrainedTokens,
+            TeacherTokens = study.IsEmpty ? null : adapting.Meter.TeacherTokens,
+            TeacherSeconds = study.IsEmpty ? null : adapting.Meter.TeacherSeconds,
+            TeacherAccuracy = isControl ? null : study.TeacherAccuracy(dataset.Users),
             TrainableParameters = personal.TrainableParameters,
             StoredBytesPerUser = personal.StoredBytesPerUser,
             AnswerSeconds = answering.Seconds,

@@ -29,5 +29,5 @@ public sealed class HeldOut(IStrategyCatalog strategies)
 internal static class Requests
 {
     public static AdaptationRequest Of(IBaseModel baseModel, Dataset dataset, IEnumerable<User> users, long seed) =>
-        new(baseModel, [.. users.Select(u => u.ToHistory())], dataset.TuningUsers, dataset.Format, dataset.ReplayTexts, dataset.MaxAnswerTokens, dataset.StopTexts, seed);
+        new(baseModel, [.. users.Select(u => u.ToHistory())], dataset.TuningUsers, dataset.Format, dataset.ReplayTexts, dataset.MaxAnswerTokens, dataset.StopTexts, seed) { UnknownAnswer = dataset.UnknownAnswer };
 }

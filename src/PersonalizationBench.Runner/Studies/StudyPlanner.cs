@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Catalog;
@@ -74,7 +73,7 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
         var loader = Look(datasets, l => l.Name, name, "dataset");
         var options = Grid.Expand(section.Without("name"), loader.OptionsType).Select(point => StrictYaml.Bind(loader.OptionsType, point)).ToList();
         var settings = options.ConvertAll(o => CanonicalJson.Of(o).AsObject());
-        var labels = Labels.For([.. settings.Select(s => (loader.Name, s, (IReadOnlyList<string>)[""]))], _ => Declared(loader.OptionsType));
+        var labels = Labels.For([.. settings.Select(s => (loader.Name, s, (IReadOnlyList<string>)[""]))], _ => loader.OptionsType);
         return [.. options.Select((o, i) => new PlannedDataset(labels[i], settings[i], At(section, () => loader.Load(o))))];
     }
 
@@ -132,7 +131,7 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
         }).ToList();
         var settings = points.ConvertAll(p => CanonicalJson.Of(p.Options).AsObject());
         var labels = Labels.For([.. points.Select((p, i) => (p.descriptor.Type, settings[i], p.Bases))],
-            type => Declared(strategies.Strategies.Single(s => s.Type == type).OptionsType));
+            type => strategies.Strategies.Single(s => s.Type == type).OptionsType);
         return [.. points.Select((p, i) =>
         {
             var probe = p.descriptor.Create(p.Options);
@@ -182,7 +181,4 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
             throw section.Error(e.Message);
         }
     }
-
-    private static IEnumerable<string> Declared(Type options) =>
-        options.GetProperties().OrderBy(p => p.MetadataToken).Select(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name));
 }

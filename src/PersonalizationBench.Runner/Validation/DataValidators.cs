@@ -61,13 +61,24 @@ public sealed class LeakedTextsValidator : DatasetValidator
     {
         foreach (var user in dataset.Users)
         {
-            var history = user.History.Select(d => Normalise(d.Text)).ToHashSet();
-            var leaked = user.Probes.Where(p => p.Scoring == ProbeScoring.BitsPerByte && history.Contains(Normalise(p.Gold))).Select(p => p.Id).ToList();
+            var history = user.History.Select(d => Wording.Normalize(d.Text)).ToHashSet();
+            var leaked = user.Probes.Where(p => p.Scoring == ProbeScoring.BitsPerByte && history.Contains(Wording.Normalize(p.Gold))).Select(p => p.Id).ToList();
             if (leaked.Count > 0) yield return $"user {user.Id}: texts to be scored that stand in the history: {Some(leaked)}";
         }
-        var shared = dataset.HeldOutTexts.Select(Normalise).Intersect(dataset.ReplayTexts.Select(Normalise)).Count();
+        var shared = dataset.HeldOutTexts.Select(Wording.Normalize).Intersect(dataset.ReplayTexts.Select(Wording.Normalize)).Count();
         if (shared > 0) yield return $"{shared} held-out texts are among the replay texts";
     }
+}
 
-    private static string Normalise(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).ToLowerInvariant();
+/// <summary>Study material must not ask what is asked afterwards in the same words.</summary>
+public sealed class StudyQuestionsValidator : DatasetValidator
+{
+    protected override IEnumerable<string> Problems(Dataset dataset)
+    {
+        foreach (var user in dataset.Users)
+        {
+            var probed = user.StudyQuestions.Except(StudyQuestion.Unprobed(user.StudyQuestions, user.Probes)).Select(q => $"'{q.Prompt.ReplaceLineEndings(" ")}'").ToList();
+            if (probed.Count > 0) yield return $"user {user.Id}: study questions worded as a probe is: {Some(probed)}";
+        }
+    }
 }

@@ -13,6 +13,23 @@ public sealed class StrategySettingsValidator : IStudyValidator
          select new Problem(true, strategy.Line, $"{strategy.FullLabel} on {baseInfo.Name}: {problem}")).Distinct();
 }
 
+/// <summary>Study material that a data set does not have.</summary>
+public sealed class StudyMaterialValidator : IStudyValidator
+{
+    public IEnumerable<Problem> Validate(StudyPlan plan) =>
+        from strategy in plan.Strategies
+        let needs = strategy.Create()
+        from dataset in plan.Datasets
+        from missing in Missing(needs, dataset.Data)
+        select new Problem(true, strategy.Line, $"{strategy.FullLabel} on {dataset.Label}: {missing}");
+
+    private static IEnumerable<string> Missing(IStrategy strategy, Dataset dataset)
+    {
+        if (strategy.AsksStudyQuestions && dataset.Users.All(u => u.StudyQuestions.Count == 0)) yield return "study.material: the data set has no questions to be studied; expected documents";
+        if (strategy.ReadsParaphrases && dataset.Users.Any(u => u.Paraphrases is null)) yield return "study.paraphrases: the data set cannot tell its documents anew; expected 0";
+    }
+}
+
 /// <summary>What a base's files ask for and its answers do not follow.</summary>
 public sealed class BaseNotesValidator : IStudyValidator
 {

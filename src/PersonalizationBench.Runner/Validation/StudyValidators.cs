@@ -20,12 +20,14 @@ public static class StudyValidators
     public static IReadOnlyList<IStudyValidator> All { get; } =
     [
         new StrategySettingsValidator(),
+        new StudyMaterialValidator(),
         new DuplicateCellsValidator(),
         new SeedsValidator(),
         new ControlsValidator(),
         new DisjointUsersValidator(),
         new EvidenceValidator(),
         new LeakedTextsValidator(),
+        new StudyQuestionsValidator(),
         new TuningValidator(),
         new BaseNotesValidator(),
     ];

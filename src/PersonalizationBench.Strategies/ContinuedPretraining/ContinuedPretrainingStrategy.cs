@@ -9,7 +9,7 @@ public sealed record ContinuedPretrainingOptions
     /// <summary>Steps per user; null: as many as <see cref="Epochs"/> asks for.</summary>
     public int? Steps { get; init; }
 
-    /// <summary>Times that each document is read, where <see cref="Steps"/> is null.</summary>
+    /// <summary>Times that each text is read, where <see cref="Steps"/> is null.</summary>
     public double Epochs { get; init; } = 10;
 
     /// <summary>Sequences in one step, replay included.</summary>
@@ -27,21 +27,32 @@ public sealed record ContinuedPretrainingOptions
     /// <summary>Join documents, oldest first, into sequences as long as the context allows; else each document is a sequence.</summary>
     public bool Pack { get; init; }
 
+    /// <summary>What is trained on.</summary>
+    public StudyMaterial Study { get; init; } = new();
+
     internal IEnumerable<string> Problems()
     {
+        foreach (var problem in Study.Problems()) yield return problem;
         foreach (var problem in TrainingProblems.Of(Steps, Epochs, Batch, LearningRate, WeightDecay)) yield return problem;
         if (!(ReplayShare >= 0 && ReplayShare < 1)) yield return FormattableString.Invariant($"replay_share must be at least 0 and below 1, not {ReplayShare}");
     }
 }
 
 /// <summary>
-/// All weights go on training from the base on one user's documents, mixed with replay of general text against
+/// All weights go on training from the base on one user's study material, mixed with replay of general text against
 /// forgetting; users one after another, each with weights of their own. The prompt is the bare question.
 /// </summary>
 public sealed class ContinuedPretrainingStrategy(ContinuedPretrainingOptions options) : IStrategy
 {
     public bool IsTrained => true;
 
-    public IPersonalModels Adapt(AdaptationRequest request, CostMeter meter, CancellationToken cancellation) =>
-        new PersonalModels(request, InContext.Nothing, OwnWeights.Train(request, options, meter, cancellation), new PromptAnswering(request));
+    public bool AsksStudyQuestions => options.Study.AsksQuestions;
+
+    public bool ReadsParaphrases => options.Study.Paraphrases > 0;
+
+    public IPersonalModels Adapt(AdaptationRequest request, CostMeter meter, CancellationToken cancellation)
+    {
+        var study = StudyTexts.Of(request, options.Study, options.Pack, meter, cancellation);
+        return new PersonalModels(request, InContext.Nothing, OwnWeights.Train(request, options, study, meter, cancellation), new PromptAnswering(request)) { StudyPairs = study.Pairs };
+    }
 }

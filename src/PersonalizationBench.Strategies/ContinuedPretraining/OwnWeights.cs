@@ -7,8 +7,8 @@ namespace PersonalizationBench.Strategies.ContinuedPretraining;
 /// <summary>A whole set of weights per user, swapped in to answer that user's questions.</summary>
 internal sealed class OwnWeights(LoadedBase loadedBase, IReadOnlyList<PersonalWeights?> weights) : IPersonalWeights
 {
-    /// <summary>Trains user after user. A user without documents keeps the base.</summary>
-    public static OwnWeights Train(AdaptationRequest request, ContinuedPretrainingOptions options, CostMeter meter, CancellationToken cancellation)
+    /// <summary>Trains user after user. A user without anything to study keeps the base.</summary>
+    public static OwnWeights Train(AdaptationRequest request, ContinuedPretrainingOptions options, StudyTexts study, CostMeter meter, CancellationToken cancellation)
     {
         var loadedBase = HistoryTexts.Trainable(request);
         if (options.ReplayShare > 0 && request.ReplayTexts.Count == 0)
@@ -17,10 +17,9 @@ internal sealed class OwnWeights(LoadedBase loadedBase, IReadOnlyList<PersonalWe
         var trained = new List<PersonalWeights?>();
         try
         {
-            foreach (var history in request.Histories)
+            foreach (var (history, texts) in request.Histories.Zip(study.OfUsers))
             {
                 cancellation.ThrowIfCancellationRequested();
-                var texts = HistoryTexts.Of(history, request, options.Pack);
                 var training = new FullTrainingOptions
                 {
                     Steps = options.Steps,

@@ -20,13 +20,19 @@ public sealed class LoraRagStrategy(LoraRagOptions options) : IStrategy
 {
     public bool IsTrained => true;
 
+    public bool AsksStudyQuestions => options.Study.AsksQuestions;
+
+    public bool ReadsParaphrases => options.Study.Paraphrases > 0;
+
     public IPersonalModels Adapt(AdaptationRequest request, CostMeter meter, CancellationToken cancellation)
     {
         var retrieval = new Retrieval(request.Histories, options.K, cancellation);
         try
         {
-            return new PersonalModels(request, retrieval.Select, AdapterWeights.Train(request, options, meter, cancellation), new PromptAnswering(request, new ContextSettings(options.Order)))
+            var study = StudyTexts.Of(request, options.Study, options.Pack, meter, cancellation);
+            return new PersonalModels(request, retrieval.Select, AdapterWeights.Train(request, options, study, meter, cancellation), new PromptAnswering(request, new ContextSettings(options.Order)))
             {
+                StudyPairs = study.Pairs,
                 StoredContextBytes = retrieval.StoredBytesPerUser,
                 Owned = [retrieval],
             };

@@ -22,7 +22,7 @@ public abstract record AdapterSettings
     /// <summary>Steps per user; null: as many as <see cref="Epochs"/> asks for.</summary>
     public int? Steps { get; init; }
 
-    /// <summary>Times that each document is read, where <see cref="Steps"/> is null.</summary>
+    /// <summary>Times that each text is read, where <see cref="Steps"/> is null.</summary>
     public double Epochs { get; init; } = 20;
 
     /// <summary>Sequences of one user in one step.</summary>
@@ -36,6 +36,9 @@ public abstract record AdapterSettings
 
     /// <summary>Join documents, oldest first, into sequences as long as the context allows; else each document is a sequence.</summary>
     public bool Pack { get; init; }
+
+    /// <summary>What is trained on.</summary>
+    public StudyMaterial Study { get; init; } = new();
 
     /// <param name="model">Whose projections <c>all</c>, <c>attention</c> and <c>mlp</c> stand for.</param>
     internal LoraOptions ToLora(BaseInfo model) => new()
@@ -51,6 +54,7 @@ public abstract record AdapterSettings
     {
         foreach (var problem in ToLora(model).Problems(model.SmallestDimension)) yield return problem;
         foreach (var problem in TrainingProblems.Of(Steps, Epochs, Batch, LearningRate, WeightDecay)) yield return problem;
+        foreach (var problem in Study.Problems()) yield return problem;
     }
 
     private static IEnumerable<string> Expand(string name, IEnumerable<string> projections) => name switch

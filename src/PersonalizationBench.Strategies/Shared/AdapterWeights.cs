@@ -28,9 +28,9 @@ internal sealed class AdapterWeights : IPersonalWeights
         return new AdapterWeights(loadedBase, BankOf(request, loadedBase, adapter), [true]);
     }
 
-    /// <summary>Trains every user's adapter on that user's documents. A user without documents keeps the base.</summary>
+    /// <summary>Trains every user's adapter on that user's material. A user without any keeps the base.</summary>
     /// <param name="parent">What training goes on from, keeping its rank, scaling and modules, for a request of one user; null: from nothing.</param>
-    public static AdapterWeights Train(AdaptationRequest request, AdapterSettings settings, CostMeter meter, CancellationToken cancellation, PeftAdapter? parent = null)
+    public static AdapterWeights Train(AdaptationRequest request, AdapterSettings settings, StudyTexts study, CostMeter meter, CancellationToken cancellation, PeftAdapter? parent = null)
     {
         var loadedBase = HistoryTexts.Trainable(request);
         var users = request.Histories;
@@ -43,8 +43,7 @@ internal sealed class AdapterWeights : IPersonalWeights
             for (var user = 0; user < users.Count; user++)
             {
                 if (parent is null) bank.Initialise(user, HistoryTexts.SeedOf(users[user], request, "adapter"));
-                var texts = HistoryTexts.Of(users[user], request, settings.Pack);
-                if (texts.Count > 0) corpora.Add(new SlotCorpus(user, texts) { Seed = HistoryTexts.SeedOf(users[user], request, "order of documents") });
+                if (study.OfUsers[user] is { Count: > 0 } texts) corpora.Add(new SlotCorpus(user, texts) { Seed = HistoryTexts.SeedOf(users[user], request, "order of documents") });
             }
             var options = new AdapterTrainingOptions
             {
@@ -56,7 +55,7 @@ internal sealed class AdapterWeights : IPersonalWeights
                 Seed = request.Seed,
             };
             if (corpora.Count > 0) AdapterTrainer.Train(loadedBase, bank, corpora, options, meter, cancellation);
-            return new AdapterWeights(loadedBase, bank, users.Select(u => u.Documents.Count > 0).ToArray());
+            return new AdapterWeights(loadedBase, bank, [.. study.OfUsers.Select(t => t.Count > 0)]);
         }
         catch
         {
@@ -67,7 +66,7 @@ internal sealed class AdapterWeights : IPersonalWeights
 
     public long TrainableParameters => _bank.ParametersPerSlot;
 
-    /// <summary>Both files of the adapter's folder; a user without documents has none.</summary>
+    /// <summary>Both files of the adapter's folder; a user who was not trained has none.</summary>
     public long StoredBytesPerUser { get; }
 
     public int Group(int user) => 0;

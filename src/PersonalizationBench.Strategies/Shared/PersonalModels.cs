@@ -24,6 +24,8 @@ internal sealed class PersonalModels(AdaptationRequest request, ContextSelector 
     /// <summary>Bytes of the documents and indexes kept per user (mean).</summary>
     public long StoredContextBytes { get; init; }
 
+    public IReadOnlyList<StudyPair> StudyPairs { get; init; } = [];
+
     /// <summary>What goes with the models.</summary>
     public IReadOnlyList<IDisposable> Owned { get; init; } = [];
 

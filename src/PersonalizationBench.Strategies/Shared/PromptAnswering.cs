@@ -23,8 +23,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings
     private readonly IBaseModel _model = request.Base;
     private readonly ITokenizer _tokenizer = request.Base.Tokenizer;
     private readonly PromptBuilder _prompts = new(request.Base.Tokenizer, request.Format, context?.Order ?? DocumentOrder.OldestFirst);
-    private readonly Lazy<IReadOnlyList<int>> _endIds = new(() => EndIds(request));
-    private readonly Lazy<IReadOnlyList<int>> _stopIds = new(() => StopIds(request));
+    private readonly AnswerEnds _ends = new(request);
 
     private int ContextLength => _model.Info.ContextLength;
 
@@ -80,14 +79,14 @@ internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings
         {
             var generated = _model.Generate(asked.ConvertAll(i => new GenerationRequest(prompts[i].Tokens, NewTokens(questions[i].Question), questions[i].Slot)
             {
-                StopIds = questions[i].Question.ForcedTokens is not null ? [] : IsStyle(questions[i].Question) ? _endIds.Value : _stopIds.Value,
+                StopIds = questions[i].Question.ForcedTokens is not null ? [] : IsStyle(questions[i].Question) ? _ends.EndIds : _ends.StopIds,
                 Candidates = SingleTokens(questions[i].Question.Choices) ?? [],
                 Forced = questions[i].Question.ForcedTokens is null ? [] : Forced(questions[i].Question),
             }), meter, cancellation);
             foreach (var (i, generation) in asked.Zip(generated))
             {
                 var text = _tokenizer.Decode(generation.Tokens);
-                answers[i] = answers[i] with { Text = (IsStyle(questions[i].Question) ? text : CutAtStop(text)).Trim() };
+                answers[i] = answers[i] with { Text = (IsStyle(questions[i].Question) ? text : _ends.Cut(text)).Trim() };
                 generations[i] = generation;
             }
         }
@@ -165,24 +164,6 @@ internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings
 
     private static string TextToScore(Question question) =>
         question.Continuation ?? throw new PbenchException($"probe {question.ProbeId} of user {question.UserId}: scored by likelihood, but has no text to score");
-
-    private string CutAtStop(string text)
-    {
-        var end = request.StopTexts.Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(text.Length).Min();
-        return text[..end];
-    }
-
-    /// <summary>Ids that end an answer as soon as they are produced: ends and begin of text, and tokens that are a stop text by
-    /// themselves. Stop texts of several tokens are cut off afterwards.</summary>
-    private static int[] StopIds(AdaptationRequest request)
-    {
-        var tokenizer = request.Base.Tokenizer;
-        var single = request.StopTexts.Where(s => s.Length > 0).Select(s => (Text: s, Ids: TextEncoding.Continuation(tokenizer, s)))
-            .Where(s => s.Ids.Length > 0 && tokenizer.Decode(s.Ids.AsSpan(s.Ids.Length - 1)) == s.Text).Select(s => s.Ids[^1]);
-        return [.. EndIds(request).Concat(single).Distinct()];
-    }
-
-    private static int[] EndIds(AdaptationRequest request) => [.. request.Base.Tokenizer.Ends(), .. request.Base.Info.EndIds];
 
     private static List<int> Indices(IReadOnlyList<PromptedQuestion> questions, Func<Question, bool> which) =>
         Enumerable.Range(0, questions.Count).Where(i => which(questions[i].Question)).ToList();

@@ -3,9 +3,9 @@ using PersonalizationBench.Core;
 namespace PersonalizationBench.Strategies.WrongUser;
 
 /// <summary>
-/// The control over any strategy: every user gets the documents of the next user (by id, the last one those of the
-/// first), so that nobody keeps their own and the pairs do not hang on the order of the request. Questions and answers
-/// stay the asking user's. What remains of a strategy's gain is not personal.
+/// The control over any strategy: every user gets the history of the next user (by id, the last one that of the first), with
+/// what can be studied of it, so that nobody keeps their own and the pairs do not hang on the order of the request. Questions
+/// and answers stay the asking user's. What remains of a strategy's gain is not personal.
 /// </summary>
 internal sealed class WrongUserStrategy(IStrategy inner) : IStrategy
 {
@@ -13,11 +13,15 @@ internal sealed class WrongUserStrategy(IStrategy inner) : IStrategy
 
     public bool IsTrained => inner.IsTrained;
 
+    public bool AsksStudyQuestions => inner.AsksStudyQuestions;
+
+    public bool ReadsParaphrases => inner.ReadsParaphrases;
+
     public IPersonalModels Adapt(AdaptationRequest request, CostMeter meter, CancellationToken cancellation)
     {
         if (request.Histories.Count < 2) throw new PbenchException($"the wrong-user control needs at least 2 users, not {request.Histories.Count}");
         var ring = request.Histories.OrderBy(h => h.Id, StringComparer.Ordinal).ToList();
-        var next = ring.Select((h, i) => (h.Id, ring[(i + 1) % ring.Count].Documents)).ToDictionary(p => p.Id, p => p.Documents, StringComparer.Ordinal);
-        return inner.Adapt(request with { Histories = request.Histories.Select(h => h with { Documents = next[h.Id] }).ToList() }, meter, cancellation);
+        var next = ring.Select((h, i) => (h.Id, History: ring[(i + 1) % ring.Count])).ToDictionary(p => p.Id, p => p.History, StringComparer.Ordinal);
+        return inner.Adapt(request with { Histories = request.Histories.Select(h => next[h.Id] with { Id = h.Id, Name = h.Name }).ToList() }, meter, cancellation);
     }
 }

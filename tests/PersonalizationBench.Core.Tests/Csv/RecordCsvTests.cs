@@ -19,7 +19,7 @@ public sealed class RecordCsvTests
 
     [Fact]
     public void The_columns_of_probes_are_the_records_properties_in_order_and_snake_case() =>
-        Assert.Equal("key,user_id,probe_id,kind,metric,score,chance,answer,gold,evidence_recall,prompt_tokens\n", RecordCsv.Header<ProbeRecord>());
+        Assert.Equal("key,user_id,probe_id,kind,metric,score,chance,answer,gold,evidence_recall,prompt_tokens,anticipated\n", RecordCsv.Header<ProbeRecord>());
 
     [Fact]
     public void The_columns_of_runs_begin_with_the_schema_and_name_percentiles_readably()
@@ -32,11 +32,11 @@ public sealed class RecordCsvTests
 
     [Fact]
     public void What_was_not_measured_is_an_empty_field() =>
-        Assert.Equal("k,u1,p1,recall,exact-match,1,,,,,\n", RecordCsv.Row(Plain));
+        Assert.Equal("k,u1,p1,recall,exact-match,1,,,,,,\n", RecordCsv.Row(Plain));
 
     [Fact]
     public void Commas_quotes_and_line_ends_are_quoted_as_RFC_4180_says() =>
-        Assert.Equal("k,u1,p1,recall,exact-match,0.1,,\"say \"\"hi\"\", then\n\r go\", plain ,,3\n",
+        Assert.Equal("k,u1,p1,recall,exact-match,0.1,,\"say \"\"hi\"\", then\n\r go\", plain ,,3,\n",
             RecordCsv.Row(Plain with { Score = 0.1, Answer = "say \"hi\", then\n\r go", Gold = " plain ", PromptTokens = 3 }));
 
     [Fact]

@@ -146,6 +146,44 @@ public class WorldTests
         Assert.NotEqual(corpus.Digest, new WorldCorpus(new WorldCorpusOptions { DocumentKinds = ["diary"] }).Digest);
     }
 
+    [Fact]
+    public void The_bank_asks_everything_in_every_form_but_as_a_probe_does()
+    {
+        foreach (var user in AllUsers)
+        {
+            var probed = user.Probes.Select(p => p.Prompt).ToHashSet();
+            Assert.DoesNotContain(user.StudyQuestions, q => probed.Contains(q.Prompt));
+            var relations = user.StudyQuestions.Where(q => Relation.All.Any(r => r.Name == q.Topic)).ToList();
+            Assert.Equal(Relation.All.Count * Relation.QuestionForms, relations.Count + user.Probes.Count(p => p.Kind is "recall" or "update" or "absence"));
+            // Whatever is told can be studied, and nothing else is asked than what anybody could ask who read the documents.
+            var topics = user.StudyQuestions.Select(q => q.Topic).ToHashSet();
+            Assert.All(user.Probes.Where(p => p.Kind is not "style"), p => Assert.Contains(p.Topic, topics));
+            var text = string.Join(' ', user.History.Select(d => d.Text)).Split(' ', '\n').ToHashSet();
+            Assert.All(topics.Where(t => Relation.All.All(r => r.Name != t)), t => Assert.All(t.Split('/'), w => Assert.Contains(w, text)));
+            Assert.Equal(user.StudyQuestions, StudyQuestion.Unprobed(StudyBank.For(user.Name, user.History), user.Probes));
+        }
+    }
+
+    [Fact]
+    public void Paraphrases_tell_what_each_document_tells_in_other_words()
+    {
+        foreach (var user in Loaded.Users)
+        {
+            var twice = user.Paraphrases!(2);
+            Assert.Equal(twice, user.Paraphrases(3).Take(twice.Count));
+            Assert.Equal(twice.Select(p => p.Id).Distinct().Count(), twice.Count);
+            // A form drawn anew can be the one that it was: of a document that tells one thing, now and then.
+            Assert.InRange(twice.Count(p => user.History.Any(d => d.Text == p.Text)), 0, twice.Count / 4);
+            foreach (var paraphrase in twice)
+            {
+                var document = user.History.Single(d => paraphrase.Id.StartsWith(d.Id, StringComparison.Ordinal));
+                Assert.Equal((document.Date, document.Kind, document.Text.Split('\n')[0]), (paraphrase.Date, paraphrase.Kind, paraphrase.Text.Split('\n')[0]));
+                foreach (var probe in user.Probes.Where(p => p.Kind is "recall" or "update" or "jargon" && p.EvidenceIds.Contains(document.Id)))
+                    Assert.Contains(probe.Gold, paraphrase.Text.Split(' ', '\n'));
+            }
+        }
+    }
+
     [Theory]
     [InlineData("facts", 21)]
     [InlineData("updates", 13)]
