@@ -93,6 +93,24 @@ public sealed class CostMeter(TimeProvider clock)
 
     public void ObserveToken(TimeSpan elapsed) => _perTokenSeconds.Add(elapsed.TotalSeconds);
 
+    /// <summary>Adds what a part of the phase cost. When its first tokens came stays out: nobody was shown them.</summary>
+    public void Include(CostMeter part)
+    {
+        Flops += part.Flops;
+        TrainedTokens += part.TrainedTokens;
+        TeacherTokens += part.TeacherTokens;
+        TeacherSeconds += part.TeacherSeconds;
+        PromptTokens += part.PromptTokens;
+        GeneratedTokens += part.GeneratedTokens;
+        _cacheBytes += part._cacheBytes;
+        _sequences += part._sequences;
+        SharedTokens += part.SharedTokens;
+        SharedFlops += part.SharedFlops;
+        RepeatedTokens += part.RepeatedTokens;
+        RepeatedFlops += part.RepeatedFlops;
+        _perTokenSeconds.AddRange(part._perTokenSeconds);
+    }
+
     /// <summary>A meter whose figures nobody reads.</summary>
     public static CostMeter Unread() => new(TimeProvider.System);
 }

@@ -84,6 +84,8 @@ public sealed record RunRecord
     public double? KvBytesPerSequence { get; init; }
     /// <summary>Share of a probe's evidence documents that were in its prompt, mean over probes with evidence.</summary>
     public double? EvidenceRecall { get; init; }
+    /// <summary>Share of probes in whose prompt any document stood: for a strategy that looks up what it is unsure of, how often it did.</summary>
+    public double? ContextShare { get; init; }
     /// <summary>Bits per byte on general held-out text with the bare base, and the mean over users' personal models.</summary>
     public double? HeldOutBitsPerByteBefore { get; init; }
     public double? HeldOutBitsPerByteAfter { get; init; }

@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Strategies.Cartridge;
 using PersonalizationBench.Strategies.ContinuedPretraining;
 using PersonalizationBench.Strategies.FullHistory;
 using PersonalizationBench.Strategies.Lora;
@@ -6,8 +7,10 @@ using PersonalizationBench.Strategies.LoraRag;
 using PersonalizationBench.Strategies.Majority;
 using PersonalizationBench.Strategies.NoPersonalization;
 using PersonalizationBench.Strategies.Oracle;
+using PersonalizationBench.Strategies.PromptDistillation;
 using PersonalizationBench.Strategies.Rag;
 using PersonalizationBench.Strategies.RecentHistory;
+using PersonalizationBench.Strategies.UnsureRag;
 using PersonalizationBench.Strategies.WrongUser;
 
 namespace PersonalizationBench.Strategies;
@@ -25,6 +28,9 @@ public sealed class StrategyCatalog : IStrategyCatalog
         Entry<OracleOptions>("oracle", "the gold evidence in the prompt: the ceiling", _ => new OracleStrategy(), (_, _) => []),
         Entry<LoraStrategyOptions>("lora", "a low-rank adapter per user", o => new LoraStrategy(o), (o, b) => o.Problems(b)),
         Entry<LoraRagOptions>("lora-rag", "a low-rank adapter per user, and documents found by BM25 in the prompt", o => new LoraRagStrategy(o), (o, b) => o.Problems(b)),
+        Entry<UnsureRagOptions>("unsure-rag", "a low-rank adapter per user, and documents found by BM25 where it is unsure", o => new UnsureRagStrategy(o), (o, b) => o.Problems(b)),
+        Entry<PromptDistillationOptions>("prompt-distillation", "a low-rank adapter per user learns what the base says with the documents in its prompt", o => new PromptDistillationStrategy(o), (o, b) => o.Problems(b)),
+        Entry<CartridgeOptions>("cartridge", "trained keys and values per user in place of the history", o => new CartridgeStrategy(o), (o, b) => o.Problems(b)),
         Entry<ContinuedPretrainingOptions>("continued-pretraining", "all weights trained on per user, with replay", o => new ContinuedPretrainingStrategy(o), (o, _) => o.Problems()),
     ];
 

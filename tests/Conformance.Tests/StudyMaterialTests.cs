@@ -126,7 +126,7 @@ public sealed class StudyMaterialTests : IDisposable
     {
         string[] answers = ["tea", "unknown", "red", "unknown", "fish", "unknown", "milk"];
         StudyPair[] pairs = [.. answers.Select((a, i) => new StudyPair("u", $"{i}", $"question {i}", a))];
-        var kept = StudyTexts.Kept(pairs, a => a == "unknown", share, seed: 1).ToList();
+        var kept = StudyTexts.Kept([.. pairs.Select(p => new Taught(p, []))], a => a == "unknown", share, seed: 1).Select(t => t.Pair).ToList();
         Assert.Equal(pairs.Where(p => p.Answer != "unknown"), kept.Where(p => p.Answer != "unknown"));
         Assert.Equal(unknown, kept.Count(p => p.Answer == "unknown"));
         Assert.Equal(kept.OrderBy(p => p.Topic), kept);
@@ -148,6 +148,31 @@ public sealed class StudyMaterialTests : IDisposable
             Assert.Equal(TextEncoding.Continuation(_base.Tokenizer, $"{pair.Answer}\n"), sequence.Ids[asked.Length..]);
             Assert.All(sequence.Weights[asked.Length..], w => Assert.Equal(1, w));
             Assert.All(sequence.Weights[1..asked.Length], w => Assert.Equal(learnsQuestions ? 1 : 0, w));
+        }
+    }
+
+    [Fact]
+    public void A_soft_target_is_what_the_base_holds_likely_behind_documents_and_question()
+    {
+        var request = TinyUsers.Request(_base, TinyUsers.Make(2));
+        var study = Of(request, SelfStudy with { Documents = false, Targets = StudyTargets.Soft, TopK = 3 });
+        Assert.Equal(Of(request, SelfStudy).Pairs, study.Pairs);
+        foreach (var (pair, text) in study.Pairs.Zip(study.OfUsers.SelectMany(t => t)))
+        {
+            var sequence = Assert.Single(TextEncoding.Sequences(_base.Tokenizer, text, TinyBase.ContextLength));
+            int[] answer = TextEncoding.Continuation(_base.Tokenizer, $"{pair.Answer}\n");
+            Assert.Equal(answer.Length, sequence.Soft!.Count(s => s is not null));
+            var documents = request.Histories.Single(h => h.Id == pair.UserId).Documents;
+            int[] prompt = TextEncoding.Prompt(_base.Tokenizer, TinyUsers.Format.Compose(documents.TakeLast(5), pair.Prompt));
+            foreach (var (place, soft) in sequence.Soft![^answer.Length..].Index())
+            {
+                Assert.Equal((3, 1f), (soft!.Ids.Count, (float)Math.Round(soft.Probabilities.Sum(), 5)));
+                var likelihoods = _base.Score([.. soft.Ids.Select(id => new ScoreRequest([.. prompt, .. answer[..place]], [id]))], CostMeter.Unread(), default);
+                Assert.Equal(likelihoods.OrderDescending(), likelihoods);
+                for (var k = 1; k < 3; k++) Assert.Equal(Math.Exp(likelihoods[k] - likelihoods[0]), soft.Probabilities[k] / soft.Probabilities[0], 3);
+            }
+            // The answer was taken greedily, so that its token is the likeliest.
+            Assert.Equal(answer[0], sequence.Soft![^answer.Length]!.Ids[0]);
         }
     }
 

@@ -1,9 +1,13 @@
 using PersonalizationBench.Core;
 using PersonalizationBench.Models.Checkpoints;
+using PersonalizationBench.Strategies.Cartridge;
 using PersonalizationBench.Strategies.ContinuedPretraining;
 using PersonalizationBench.Strategies.Lora;
 using PersonalizationBench.Strategies.LoraRag;
+using PersonalizationBench.Strategies.PromptDistillation;
+using PersonalizationBench.Strategies.Rag;
 using PersonalizationBench.Strategies.Shared;
+using PersonalizationBench.Strategies.UnsureRag;
 
 namespace PersonalizationBench.Conformance.Tests;
 
@@ -165,6 +169,98 @@ public sealed class SelfStudyConformance : WeightUpdateConformance
         Assert.InRange(meter.TeacherTokens, 2 * 60, 2 * 300);
         Assert.True(meter.TeacherSeconds > 0);
     }
+}
+
+public sealed class PromptDistillationConformance : WeightUpdateConformance
+{
+    public override string Type => "prompt-distillation";
+
+    protected override object Options => new PromptDistillationOptions { Rank = 2, Steps = 6, Batch = 3, LearningRate = 2e-2, Study = new PromptDistillationOptions().Study with { Documents = true } };
+
+    protected override object WithLearningRate(double rate) => (PromptDistillationOptions)Options with { LearningRate = rate };
+
+    protected override (long Least, long Most) StoredBytes(IReadOnlyList<User> users) => (4096, 16384);
+
+    [Fact]
+    public void Other_material_is_refused() =>
+        Assert.Contains("expected material: self-study and targets: soft", Assert.Single(Descriptor.Validate((PromptDistillationOptions)Options with { Study = new StudyMaterial() }, Base.Info)), StringComparison.Ordinal);
+}
+
+public sealed class CartridgeConformance : WeightUpdateConformance
+{
+    public override string Type => "cartridge";
+
+    protected override object Options => new CartridgeOptions { Tokens = 8, Steps = 6, Batch = 3, LearningRate = 2e-2, Study = new StudyMaterial { Material = StudyKind.SelfStudy, Targets = StudyTargets.Soft } };
+
+    protected override object WithLearningRate(double rate) => (CartridgeOptions)Options with { LearningRate = rate };
+
+    /// <summary>Keys and values of 8 positions, 8 wide, in f32, of two layers.</summary>
+    protected override (long Least, long Most) StoredBytes(IReadOnlyList<User> users) => (4 * 2 * 2 * 8 * 8, 4 * 2 * 2 * 8 * 8);
+
+    [Fact]
+    public void The_first_position_is_not_trained()
+    {
+        using var models = Strategy.Adapt(TinyUsers.Request(Base, TinyUsers.Make(3)), CostMeter.Unread(), default);
+        Assert.Equal(2 * 2 * 7 * 8, models.TrainableParameters);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(TinyBase.ContextLength)]
+    public void A_size_that_cannot_be_is_refused(int tokens) =>
+        Assert.Contains("tokens must be 2 to 24", Assert.Single(Descriptor.Validate((CartridgeOptions)Options with { Tokens = tokens }, Base.Info)), StringComparison.Ordinal);
+}
+
+public sealed class UnsureRagConformance : WeightUpdateConformance
+{
+    public override string Type => "unsure-rag";
+
+    protected override object Options => new UnsureRagOptions { Rank = 2, Steps = 6, Batch = 3, LearningRate = 2e-2, K = 2, Threshold = 0.03 };
+
+    protected override object WithLearningRate(double rate) => (UnsureRagOptions)Options with { LearningRate = rate };
+
+    protected override int PromptsPerQuestion => 2;
+
+    protected override (long Least, long Most) StoredBytes(IReadOnlyList<User> users) =>
+        (Documents.BytesPerUser(users).Least + 4096, Documents.BytesPerUser(users).Most + (24 * 512) + 16384);
+
+    [Fact]
+    public void Whom_nothing_makes_unsure_answers_as_the_adapter_does()
+    {
+        var users = TinyUsers.Make(2);
+        AssertSame(Run(users, new LoraStrategy(Copied())), Run(users, new UnsureRagStrategy((UnsureRagOptions)Options with { Threshold = 0 })), tolerance: 0);
+    }
+
+    [Fact]
+    public void Whom_everything_makes_unsure_answers_as_retrieval_does()
+    {
+        var users = TinyUsers.Make(2);
+        var looked = Run(users, new UnsureRagStrategy((UnsureRagOptions)Options with { Threshold = 1 })).Where(a => a.ProbeId is "recall" or "both" or "choice").ToList();
+        var found = Run(users, new RagStrategy(new RagOptions { K = 2 })).Where(a => a.ProbeId is "recall" or "both" or "choice").ToList();
+        Assert.Equal(found.Select(a => (a.Text, a.Choice)), looked.Select(a => (a.Text, a.Choice)));
+        Assert.Equal(found.Select(a => a.ContextIds), looked.Select(a => a.ContextIds));
+        Assert.All(found.Zip(looked), p => Assert.True(p.Second.PromptTokens > p.First.PromptTokens));
+    }
+
+    [Fact]
+    public void The_word_for_unknown_is_looked_up_whatever_the_threshold()
+    {
+        var users = TinyUsers.Make(2);
+        var sure = new UnsureRagStrategy((UnsureRagOptions)Options with { Threshold = 0 });
+        var said = Run(users, sure).First(a => a.ProbeId == "recall");
+        using var models = sure.Adapt(TinyUsers.Request(Base, users) with { UnknownAnswer = said.Text }, CostMeter.Unread(), default);
+        var answers = models.Answer(TinyUsers.Questions(users, withEvidence: false), CostMeter.Unread(), default);
+        Assert.NotEmpty(answers.Single(a => (a.UserId, a.ProbeId) == (said.UserId, said.ProbeId)).ContextIds);
+    }
+
+    [Theory]
+    [InlineData(-0.1)]
+    [InlineData(1.5)]
+    [InlineData(double.NaN)]
+    public void A_threshold_that_is_no_probability_is_refused(double threshold) =>
+        Assert.Contains("threshold must be between 0 and 1", Assert.Single(Descriptor.Validate((UnsureRagOptions)Options with { Threshold = threshold }, Base.Info)), StringComparison.Ordinal);
+
+    private LoraStrategyOptions Copied() => new() { Rank = 2, Steps = 6, Batch = 3, LearningRate = 2e-2 };
 }
 
 public sealed class LoraRagConformance : WeightUpdateConformance

@@ -62,6 +62,7 @@ public sealed class StudyRunnerTests
         Assert.Equal((2.0, 6.0, 1100 / 3.0), (lora.FlopsOncePerUser, lora.FlopsPerQuery, lora.KvBytesPerSequence));
         Assert.Equal((2.0, 3.0), (Math.Round(lora.HeldOutBitsPerByteBefore!.Value, 9), Math.Round(lora.HeldOutBitsPerByteAfter!.Value, 9)));
         Assert.Equal(0.0, lora.EvidenceRecall);
+        Assert.Equal((0.0, 1.0), (lora.ContextShare, Runs(bench).First(r => r.Strategy == "rag").ContextShare));
         // Of the two probes with evidence, the first document answers one.
         Assert.Equal(0.5, Runs(bench).First(r => r.Strategy == "rag").EvidenceRecall);
     }

@@ -34,20 +34,12 @@ internal sealed class AdapterGroup : IDisposable
         var tensors = new List<TrainedTensor>();
         foreach (var (site, a, b) in _sites)
         {
-            var (leafA, leafB) = (Leaf(a), Leaf(b));
+            var (leafA, leafB) = (a.Leaf(active), b.Leaf(active));
             tensors.Add(leafA);
             tensors.Add(leafB);
             pairs[site.Layer, site.Projection] = (leafA.Copy, leafB.Copy);
         }
         return new AdapterView(pairs, tensors);
-
-        TrainedTensor Leaf(TrainedTensor whole)
-        {
-            var master = whole.Master.narrow(0, 0, active);
-            var copy = ReferenceEquals(whole.Copy, whole.Master) ? master : whole.Copy.narrow(0, 0, active);
-            copy.requires_grad = true;
-            return whole with { Master = master, Copy = copy, Mean = whole.Mean.narrow(0, 0, active), Variance = whole.Variance.narrow(0, 0, active) };
-        }
     }
 
     /// <summary>Copies what was learned into the slots; no other slot is touched.</summary>
@@ -81,11 +73,14 @@ internal sealed class AdapterGroup : IDisposable
 internal sealed record AdapterView((Tensor A, Tensor B)?[,] Pairs, IReadOnlyList<TrainedTensor> Tensors)
 {
     /// <summary>Some neighbouring slots, with the gradients that backward left on them.</summary>
-    public IReadOnlyList<TrainedTensor> Slice(int start, int count)
+    public IReadOnlyList<TrainedTensor> Slice(int start, int count) => Slice(Tensors, start, count);
+
+    /// <inheritdoc cref="Slice(int, int)"/>
+    public static IReadOnlyList<TrainedTensor> Slice(IReadOnlyList<TrainedTensor> tensors, int start, int count)
     {
-        if (start == 0 && Tensors[0].Master.size(0) == count) return Tensors;
+        if (start == 0 && tensors[0].Master.size(0) == count) return tensors;
         using var off = no_grad();
-        return [.. Tensors.Select(t => Narrowed(t, start, count))];
+        return [.. tensors.Select(t => Narrowed(t, start, count))];
     }
 
     private static TrainedTensor Narrowed(TrainedTensor whole, int start, int count)

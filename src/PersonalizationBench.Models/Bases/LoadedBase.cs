@@ -12,6 +12,7 @@ public sealed class LoadedBase : IBaseModel
     private readonly RotaryTable _rotary;
     private DecoderWeights _inUse;
     private AdapterBank? _adapters;
+    private CartridgeBank? _cartridges;
     private PagedAnswering? _paged;
 
     /// <summary>Takes ownership of <paramref name="weights"/>. Precision and device are filled into the information.</summary>
@@ -56,6 +57,15 @@ public sealed class LoadedBase : IBaseModel
         return new Restore(() => _adapters = before);
     }
 
+    /// <summary>What requests with a slot stand behind until the result is disposed; adapters are out of use meanwhile. The bank stays the caller's.</summary>
+    public IDisposable UseCartridges(CartridgeBank bank)
+    {
+        if (bank.Config != Config) throw new ArgumentException("the bank was made for a base of another shape", nameof(bank));
+        var before = _cartridges;
+        _cartridges = bank;
+        return new Restore(() => _cartridges = before);
+    }
+
     /// <summary>Answers with a user's own weights until the result is disposed; nests. The weights stay the caller's.</summary>
     public IDisposable UseWeights(PersonalWeights weights)
     {
@@ -80,19 +90,36 @@ public sealed class LoadedBase : IBaseModel
         return new LoadedBase(Info with { Digest = Digest.Of($"{Info.Digest} {adapter.Digest()}") }, weights, Tokenizer) { ChatTemplate = ChatTemplate };
     }
 
-    public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation) =>
-        GreedyGenerator.Generate(Model(requests.Select(r => (long)r.Tokens.Length + r.MaxNewTokens)), requests, meter, cancellation);
+    public IReadOnlyList<Generation> Generate(IReadOnlyList<GenerationRequest> requests, CostMeter meter, CancellationToken cancellation)
+    {
+        if (_cartridges is { } bank) requests = [.. requests.Select(r => r.Slot < 0 ? r : r with { Tokens = bank.Behind(r.Tokens) })];
+        return GreedyGenerator.Generate(Model(requests.Select(r => (long)r.Tokens.Length + r.MaxNewTokens)), requests, meter, cancellation);
+    }
 
-    public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation) =>
-        Scorer.Score(Model(requests.Select(r => (long)r.Prompt.Length + r.Continuation.Length)), requests, meter, cancellation);
+    public IReadOnlyList<double> Score(IReadOnlyList<ScoreRequest> requests, CostMeter meter, CancellationToken cancellation)
+    {
+        if (_cartridges is { } bank)
+        {
+            // Requests about one prompt keep sharing it.
+            var behind = new Dictionary<int[], int[]>(ReferenceEqualityComparer.Instance);
+            foreach (var request in requests) behind.TryAdd(request.Prompt, bank.Behind(request.Prompt));
+            requests = [.. requests.Select(r => r.Slot < 0 ? r : r with { Prompt = behind[r.Prompt] })];
+        }
+        return Scorer.Score(Model(requests.Select(r => (long)r.Prompt.Length + r.Continuation.Length)), requests, meter, cancellation);
+    }
 
     public double ReadingFlops(int tokens, int slot) =>
         FlopCount.Sequence(Config, tokens) + (slot < 0 || _adapters is null ? 0 : tokens * FlopCount.Adapter(Config, _adapters.Options));
 
+    /// <summary>For each token of each continuation, the tokens that were likeliest there, with their probabilities.</summary>
+    /// <param name="count">How many tokens of each place.</param>
+    public IReadOnlyList<IReadOnlyList<TokenDistribution>> Likeliest(IReadOnlyList<ScoreRequest> requests, int count, CostMeter meter, CancellationToken cancellation) =>
+        LikeliestTokens.Of(Model(requests.Select(r => (long)r.Prompt.Length + r.Continuation.Length)), requests, count, meter, cancellation);
+
     /// <param name="lengths">What the sequences may come to.</param>
     private InferenceModel Model(IEnumerable<long> lengths)
     {
-        var isPaged = ReferenceEquals(_inUse, Weights) && !Weights.IsTraining && PagedAnswering.Suits(this) && (AnswersInPages ?? ServingLlama.HasKernel(Weights.ComputeType == ScalarType.BFloat16));
+        var isPaged = _cartridges is null && ReferenceEquals(_inUse, Weights) && !Weights.IsTraining && PagedAnswering.Suits(this) && (AnswersInPages ?? ServingLlama.HasKernel(Weights.ComputeType == ScalarType.BFloat16));
         if (isPaged)
         {
             var longest = (int)Math.Min(Config.ContextLength, lengths.DefaultIfEmpty(1).Max());
@@ -103,7 +130,7 @@ public sealed class LoadedBase : IBaseModel
                 _paged = PagedAnswering.Create(this, longest);
             }
         }
-        return new InferenceModel(_inUse, _rotary, _adapters, SharesPrefixes, isPaged ? _paged : null);
+        return new InferenceModel(_inUse, _rotary, _adapters, SharesPrefixes, isPaged ? _paged : null) { Cartridges = _cartridges };
     }
 
     public void Dispose()

@@ -43,6 +43,26 @@ internal static class DecoderNetwork
         });
     }
 
+    /// <summary>Sequences that stand behind given keys and values, which may want a gradient.</summary>
+    /// <param name="ids">[B, T], int64; a row with fewer is filled on the right.</param>
+    /// <param name="before">Per layer, keys and values of positions 0 to P - 1: [B, K, P, d].</param>
+    /// <returns>Hidden states after the last norm, [B * T, d].</returns>
+    public static Tensor Behind(DecoderConfig config, DecoderParameters parameters, Tensor embedding, RotaryTable rotary, Tensor ids, IReadOnlyList<(Tensor Keys, Tensor Values)> before)
+    {
+        var (batch, length, start) = (ids.size(0), (int)ids.size(1), (int)before[0].Keys.size(2));
+        var x = embedding.index_select(0, ids.view(-1));
+        if (parameters.Positions is { } learned) x = (x.view(batch, length, -1) + learned.narrow(0, start, length)).view(-1, config.Dimension);
+        var angles = new LayerAngles(config, rotary, table => table.Range(start, length));
+        var (all, own) = (arange(start + length, ScalarType.Int64, ids.device).view(1, 1, 1, -1), arange(start, start + length, ScalarType.Int64, ids.device).view(1, 1, -1, 1));
+        var later = all.gt(own);
+        return Run(config, parameters, x, null, (layer, block, projected) =>
+        {
+            var (q, k, v) = Rotated(config, block, projected, batch, angles.Of(layer));
+            var hidden = config.WindowOf(layer) is { } window && window < start + length ? later.logical_or(all.le(own - window)) : later;
+            return DecoderOps.Attention(q, cat([before[layer].Keys, k.transpose(1, 2)], 2), cat([before[layer].Values, v.transpose(1, 2)], 2), hidden, config.AttentionCap);
+        });
+    }
+
     /// <summary>Further tokens of each row, behind those that the cache holds; one each in a state-space model.</summary>
     /// <param name="ids">[B, T], int64; a row with fewer is filled on the right.</param>
     /// <param name="starts">Where each row's first token stands.</param>

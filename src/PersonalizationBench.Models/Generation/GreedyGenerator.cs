@@ -11,11 +11,18 @@ internal sealed record InferenceModel(DecoderWeights Weights, RotaryTable Rotary
 {
     public DecoderConfig Config => Weights.Config;
 
+    /// <summary>What stands before the sequences of its slots, in place of adapters; null: nothing does.</summary>
+    public CartridgeBank? Cartridges { get; init; }
+
     public AdapterRows? AdaptersOf(IReadOnlyList<int> slots)
     {
+        if (Cartridges is not null) return null;
         if (Adapters is not null) return Adapters.Rows(slots, Weights.ComputeType);
         return slots.All(s => s == -1) ? null : throw new InvalidOperationException($"a request names slot {slots.First(s => s != -1)} but no adapter bank is in use");
     }
+
+    /// <summary>Operations of reading a sequence, without those of a cartridge that stands before it.</summary>
+    public double ReadFlops(int tokens, int slot) => FlopCount.Sequence(Config, tokens) - (slot >= 0 && Cartridges is { } cartridges ? FlopCount.Sequence(Config, cartridges.Tokens) : 0);
 
     public double FlopsPerAdaptedToken => Adapters is null ? 0 : FlopCount.Adapter(Config, Adapters.Options);
 }
@@ -59,7 +66,7 @@ internal static class GreedyGenerator
             meter.ObserveFirstToken();
             meter.AddSequence(DecoderCache.BytesOf(config, 1, Math.Min(config.ContextLength, row.Tokens.Length + row.MaxNewTokens), weights.ComputeType));
             meter.AddPromptTokens(row.Tokens.Length);
-            meter.AddFlops(FlopCount.Sequence(config, row.Tokens.Length) + FlopCount.Head(config) + AdapterFlops(row) * row.Tokens.Length);
+            meter.AddFlops(model.ReadFlops(row.Tokens.Length, row.Slot) + FlopCount.Head(config) + AdapterFlops(row) * row.Tokens.Length);
         }
 
         while (live.Any(l => l))

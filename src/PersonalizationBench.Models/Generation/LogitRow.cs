@@ -1,4 +1,5 @@
 using System.Numerics;
+using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Models;
 
@@ -20,6 +21,18 @@ internal static class LogitRow
         var result = new double[ids.Count];
         for (var k = 0; k < result.Length; k++) result[k] = logits[ids[k]] - (double)top - total;
         return result;
+    }
+
+    /// <summary>The likeliest ids, likeliest first (of equals the smaller id), with their probabilities among all.</summary>
+    public static TokenDistribution Likeliest(ReadOnlySpan<float> logits, int count)
+    {
+        var ids = new int[logits.Length];
+        for (var i = 0; i < ids.Length; i++) ids[i] = i;
+        // Largest first; a sort by key is not stable, so the id breaks ties.
+        var values = logits.ToArray();
+        Array.Sort(ids, (a, b) => values[a] != values[b] ? values[b].CompareTo(values[a]) : a.CompareTo(b));
+        var taken = ids[..Math.Min(count, ids.Length)];
+        return new TokenDistribution(taken, [.. LogProbabilities(logits, taken).Select(p => (float)Math.Exp(p))]);
     }
 
     private static float Top(ReadOnlySpan<float> logits)

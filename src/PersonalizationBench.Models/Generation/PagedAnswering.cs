@@ -108,6 +108,22 @@ internal sealed class PagedAnswering : IDisposable
         };
     }
 
+    /// <param name="sequences">What is read of each, and the adapter.</param>
+    /// <returns>Of each, what is likeliest behind its positions from <see cref="ReadSequence.MostShared"/> on.</returns>
+    public IReadOnlyList<IReadOnlyList<TokenDistribution>> Likeliest(InferenceModel model, IReadOnlyList<ReadSequence> sequences, int count, CostMeter meter, CancellationToken cancellation)
+    {
+        var results = sequences.Select(_ => new List<TokenDistribution>()).ToList();
+        Run(model, [.. sequences.Select((s, i) => new PagedSequence(s.Tokens, s.Slot, s.Tokens.Length, s.MostShared)
+        {
+            Accept = (_, logits) =>
+            {
+                results[i].Add(LogitRow.Likeliest(logits, count));
+                return null;
+            },
+        })], meter, cancellation);
+        return results;
+    }
+
     public void Dispose() => _model.Dispose();
 
     private static double AdapterFlops(InferenceModel model, int slot) => slot < 0 ? 0 : model.FlopsPerAdaptedToken;

@@ -26,7 +26,7 @@ internal static class PromptReading
     /// <returns>Batches of groups, each sequence in one of them; a group that is too large for a batch is in several.</returns>
     public static IEnumerable<IReadOnlyList<PrefixGroup>> Batches(InferenceModel model, IReadOnlyList<ReadSequence> sequences, Func<int, int> capacity, bool isCached)
     {
-        var groups = model.SharesPrefixes ? SharedPrefixes.Of(sequences) : [.. Enumerable.Range(0, sequences.Count).Select(i => new PrefixGroup([i], 0))];
+        var groups = model.Cartridges is { } cartridges ? cartridges.Groups(sequences) : model.SharesPrefixes ? SharedPrefixes.Of(sequences) : [.. Enumerable.Range(0, sequences.Count).Select(i => new PrefixGroup([i], 0))];
         var alone = groups.Where(g => g.Prefix == 0).Select(g => g.Members[0]).ToList();
         foreach (var batch in LengthBatches.Of(alone.ConvertAll(i => sequences[i].Tokens.Length), m => Fits([.. m.Select(i => alone[i])], isCached, m.Max(i => sequences[alone[i]].Tokens.Length))))
             yield return [.. batch.Select(i => new PrefixGroup([alone[i]], 0))];
@@ -68,7 +68,8 @@ internal static class PromptReading
             return new ReadBatch(Whole(model, [.. rows.Select(r => r.Sequence.Tokens)], adapters, cache), longest, new long[rows.Count]);
         }
         using var scope = NewDisposeScope();
-        ReadPrefixes(model, groups, [.. rows.Select(r => r.Group)], sequences, cache!);
+        if (model.Cartridges is { } cartridges) cache!.Branch(cartridges.CacheOf(model.Weights.ComputeType), rows.Select(r => r.Sequence.Slot));
+        else ReadPrefixes(model, groups, [.. rows.Select(r => r.Group)], sequences, cache!);
         long[] starts = [.. rows.Select(r => (long)r.Start)];
         int[][] rests = [.. rows.Select(r => r.Sequence.Tokens[r.Start..])];
         var length = rests.Max(r => r.Length);

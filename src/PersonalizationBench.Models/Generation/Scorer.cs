@@ -105,10 +105,11 @@ internal static class Scorer
         var first = requests[row.Requests[0]];
         meter.AddPromptTokens(first.Prompt.Length);
         meter.AddSequence(DecoderCache.BytesOf(model.Config, 1, row.Read.Length, model.Weights.ComputeType));
-        meter.AddFlops(FlopCount.Sequence(model.Config, row.Read.Length) + first.Continuation.Length * FlopCount.Head(model.Config) + (row.Slot < 0 ? 0 : model.FlopsPerAdaptedToken * row.Read.Length));
+        meter.AddFlops(model.ReadFlops(row.Read.Length, row.Slot) + first.Continuation.Length * FlopCount.Head(model.Config) + (row.Slot < 0 ? 0 : model.FlopsPerAdaptedToken * row.Read.Length));
     }
 
-    private static int[] Sequence(DecoderConfig config, ScoreRequest request, int index)
+    /// <summary>Prompt and continuation, checked against the base.</summary>
+    public static int[] Sequence(DecoderConfig config, ScoreRequest request, int index)
     {
         if (request.Prompt.Length == 0) throw new PbenchException($"score request {index}: the prompt is empty; it holds at least the begin-of-text token");
         int[] sequence = [.. request.Prompt, .. request.Continuation];

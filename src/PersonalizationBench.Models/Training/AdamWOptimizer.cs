@@ -27,6 +27,15 @@ internal sealed record TrainedTensor(string Name, Tensor Master, Tensor Copy, Te
         return gradient ?? throw new InvalidOperationException($"{Name} got no gradient");
     }
 
+    /// <summary>The first <paramref name="active"/> groups of the first dimension as a leaf of a new graph.</summary>
+    public TrainedTensor Leaf(int active)
+    {
+        var master = Master.narrow(0, 0, active);
+        var copy = ReferenceEquals(Copy, Master) ? master : Copy.narrow(0, 0, active);
+        copy.requires_grad = true;
+        return this with { Master = master, Copy = copy, Mean = Mean.narrow(0, 0, active), Variance = Variance.narrow(0, 0, active) };
+    }
+
     public void DisposeMoments()
     {
         Mean.Dispose();

@@ -110,7 +110,8 @@ public static class AdapterTrainer
         return [.. Enumerable.Range(0, learner.Steps).Select(step => new AdapterStepData(learner.RateAt(step), [.. learner.NextRows()]))];
     }
 
-    private static IEnumerable<List<SlotLearner>> Grouped(IReadOnlyList<SlotLearner> learners, int maxTokens)
+    /// <summary>Slots that fit into one step together.</summary>
+    internal static IEnumerable<List<SlotLearner>> Grouped(IReadOnlyList<SlotLearner> learners, int maxTokens)
     {
         var group = new List<SlotLearner>();
         foreach (var learner in learners)
@@ -159,7 +160,7 @@ public static class AdapterTrainer
     }
 
     /// <summary>Runs of neighbouring slots that share a learning rate at this step.</summary>
-    private static IEnumerable<(int Start, int Count, double Rate)> RatesOf(IReadOnlyList<SlotLearner> learners, int active, int step)
+    internal static IEnumerable<(int Start, int Count, double Rate)> RatesOf(IReadOnlyList<SlotLearner> learners, int active, int step)
     {
         var start = 0;
         for (var i = 1; i <= active; i++)

@@ -89,7 +89,7 @@ public static class FullTrainer
         var losses = new List<double>();
 
         using var weights = loadedBase.Weights.Clone();
-        using (var model = new WholeModel(weights))
+        using (var model = new WholeModel(weights, byOperators: own.Any(t => t.Soft is not null)))
         {
             var optimizer = new AdamWOptimizer(model.Tensors, 1, options.Beta1, options.Beta2, options.WeightDecay, options.ClipNorm);
             for (var step = 0; step < steps; step++)

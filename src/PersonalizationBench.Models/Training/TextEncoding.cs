@@ -6,7 +6,11 @@ namespace PersonalizationBench.Models;
 /// <summary>Token ids of one training sequence and how much each counts as a target.</summary>
 /// <param name="Ids">What is put before every text first, except in the later pieces of a cut text.</param>
 /// <param name="Weights">As long as <paramref name="Ids"/>; the first is never a target.</param>
-public sealed record TokenSequence(int[] Ids, float[] Weights);
+public sealed record TokenSequence(int[] Ids, float[] Weights)
+{
+    /// <summary>As long as <see cref="Ids"/>: what is to be predicted where it is not the token itself; null: it always is.</summary>
+    public TokenDistribution?[]? Soft { get; init; }
+}
 
 /// <summary>
 /// Texts to ids, the same way in training and in answering. A text that goes on after another one is encoded as a
@@ -36,11 +40,19 @@ public static class TextEncoding
             ids.AddRange(encoded);
             weights.AddRange(Enumerable.Repeat(segment.Weight, encoded.Length));
         }
+        var soft = SoftTargets(text, ids.Count);
         for (var start = 0; start + 1 < ids.Count; start += maxTokens)
         {
             var count = Math.Min(maxTokens + 1, ids.Count - start);
-            yield return new TokenSequence([.. ids.GetRange(start, count)], [.. weights.GetRange(start, count)]);
+            yield return new TokenSequence([.. ids.GetRange(start, count)], [.. weights.GetRange(start, count)]) { Soft = soft?[start..(start + count)] };
         }
+    }
+
+    private static TokenDistribution?[]? SoftTargets(TrainingText text, int length)
+    {
+        if (text.SoftEnding is not { } ending) return null;
+        if (ending.Count >= length) throw new ArgumentException($"{ending.Count} distributions for a text of {length} tokens, of which the first is not predicted", nameof(text));
+        return [.. Enumerable.Repeat<TokenDistribution?>(null, length - ending.Count), .. ending];
     }
 
     private static int[] Start(ITokenizer tokenizer, string text) => tokenizer.Encode(tokenizer is WordTokenizer ? Unspaced(text) : text);

@@ -23,6 +23,9 @@ internal sealed class TrainingBatch
     private readonly long[] _groupOf;
     private readonly float[] _coefficients;
 
+    /// <summary>Of every target, the tokens to be predicted and their probabilities; null where each is one token.</summary>
+    private readonly TokenDistribution[]? _soft;
+
     /// <param name="rows">As many for each group, a group's own together.</param>
     public TrainingBatch(IReadOnlyList<TokenSequence> rows, int groups)
     {
@@ -46,7 +49,9 @@ internal sealed class TrainingBatch
         _ids = new long[groups * room];
         _positions = new long[groups * room];
         _spans = new long[2 * rows.Count];
-        var select = weighted < SelectionShare * _ids.Length;
+        var isSoft = rows.Any(r => r.Soft is not null);
+        var select = isSoft || weighted < SelectionShare * _ids.Length;
+        var soft = new List<TokenDistribution>();
         var (places, targets, groupOf, coefficients) = (new List<long>(), new List<long>(), new List<long>(), new List<float>());
         for (int row = 0, place = 0; row < rows.Count; row++)
         {
@@ -60,12 +65,14 @@ internal sealed class TrainingBatch
                 if (select && weight == 0) continue;
                 places.Add(place);
                 targets.Add(sequence.Ids[t + 1]);
+                if (isSoft) soft.Add(sequence.Soft?[t + 1] ?? new TokenDistribution([sequence.Ids[t + 1]], [1]));
                 groupOf.Add(group);
                 coefficients.Add(weight == 0 ? 0 : (float)(weight / totals[group]));
             }
         }
         _places = select || places.Count < _ids.Length ? [.. places] : null;
         (_targets, _groupOf, _coefficients) = ([.. targets], [.. groupOf], [.. coefficients]);
+        _soft = isSoft ? [.. soft] : null;
         Weight = totals.Sum();
     }
 
@@ -88,7 +95,7 @@ internal sealed class TrainingBatch
     {
         var device = torch.device(weights.Device);
         var coefficients = tensor(_coefficients).to(device);
-        var (total, losses) = packed is null || adapters is null ? ByOperators(weights, rotary, adapters, coefficients) : InOneCall(weights, rotary, adapters, packed);
+        var (total, losses) = packed is null || adapters is null || _soft is not null ? ByOperators(weights, rotary, adapters, coefficients) : InOneCall(weights, rotary, adapters, packed);
         var perGroup = Groups == 1
             ? total.detach().view(1)
             : zeros([Groups], ScalarType.Float32, device).index_add_(0, tensor(_groupOf).to(device), losses.mul(coefficients), 1);
@@ -103,7 +110,23 @@ internal sealed class TrainingBatch
         var embedding = adapters is null ? weights.Masters.Embedding : weights.FrozenEmbedding;
         var hidden = DecoderNetwork.Forward(weights.Config, weights.Compute, embedding, rotary, tokens, adapters);
         if (_places is not null) hidden = hidden.index_select(0, tensor(_places).to(device));
-        return TorchExtras.CrossEntropy(DecoderNetwork.Head(weights.Config, weights.Compute, hidden), tensor(_targets).to(device), coefficients, overwrite: true);
+        var logits = DecoderNetwork.Head(weights.Config, weights.Compute, hidden);
+        return _soft is null ? TorchExtras.CrossEntropy(logits, tensor(_targets).to(device), coefficients, overwrite: true) : SoftCrossEntropy(logits, _soft, coefficients);
+    }
+
+    /// <summary>Minus the expectation of the log-probabilities under each target's distribution: the forward Kullback-Leibler divergence to it,
+    /// plus its own entropy, which no weight changes (Hinton et al., 2015, arXiv:1503.02531, at temperature 1).</summary>
+    internal static (Tensor Total, Tensor Losses) SoftCrossEntropy(Tensor logits, TokenDistribution[] targets, Tensor coefficients)
+    {
+        var most = targets.Max(t => t.Ids.Count);
+        var (ids, probabilities) = (new long[targets.Length * most], new float[targets.Length * most]);
+        for (var i = 0; i < targets.Length; i++)
+        {
+            for (var k = 0; k < targets[i].Ids.Count; k++) (ids[(i * most) + k], probabilities[(i * most) + k]) = (targets[i].Ids[k], targets[i].Probabilities[k]);
+        }
+        var predicted = nn.functional.log_softmax(logits.to(ScalarType.Float32), -1).gather(1, tensor(ids).view(-1, most).to(logits.device));
+        var losses = predicted.mul(tensor(probabilities).view(-1, most).to(logits.device)).sum(1).neg();
+        return (losses.mul(coefficients).sum(), losses.detach());
     }
 
     private (Tensor Total, Tensor Losses) InOneCall(DecoderWeights weights, RotaryTable rotary, AdapterRows adapters, PackedLlama packed)

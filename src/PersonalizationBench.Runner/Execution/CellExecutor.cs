@@ -73,6 +73,7 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalMod
             FlopsPerQuery = (answering.Meter.Flops - answering.Meter.RepeatedFlops) / asked.Count,
             KvBytesPerSequence = answering.Meter.CacheBytesPerSequence,
             EvidenceRecall = asked.Zip(answers).Select(a => EvidenceRecall.Score(a.Second.ContextIds, a.First.Probe.EvidenceIds)).Average(),
+            ContextShare = answers.Average(a => a.ContextIds.Count > 0 ? 1.0 : 0),
             HeldOutBitsPerByteBefore = heldOutBefore,
             HeldOutBitsPerByteAfter = heldOutAfter,
         }, probes));

@@ -15,7 +15,9 @@ internal sealed record PromptedQuestion(Question Question, IReadOnlyList<Documen
 /// greedily; choices are compared by the sum of their tokens' log-likelihood (not normalised by length: candidates are
 /// single words of one category); texts are scored token by token.
 /// </summary>
-internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings? context = null)
+/// <param name="context">What of the documents goes into the prompt, and in which order.</param>
+/// <param name="before">Positions of the context that are taken by what stands before every prompt.</param>
+internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings? context = null, int before = 0)
 {
     /// <summary>A style is shown over several lines, an answer in a few words.</summary>
     private const int StyleTokens = 64;
@@ -25,7 +27,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings
     private readonly PromptBuilder _prompts = new(request.Base.Tokenizer, request.Format, context?.Order ?? DocumentOrder.OldestFirst);
     private readonly AnswerEnds _ends = new(request);
 
-    private int ContextLength => _model.Info.ContextLength;
+    private int ContextLength => _model.Info.ContextLength - before;
 
     public IReadOnlyList<Answer> Answer(IReadOnlyList<PromptedQuestion> questions, CostMeter meter, CancellationToken cancellation)
     {
@@ -148,7 +150,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings
     }
 
     /// <summary>Upper bound on what is generated: 0 where nothing is, and never more than half of the context.</summary>
-    private int NewTokens(Question question) => Math.Min(ContextLength / 2, question.Scoring switch
+    private int NewTokens(Question question) => Math.Min(_model.Info.ContextLength / 2, question.Scoring switch
     {
         ProbeScoring.ExactMatch => request.MaxAnswerTokens,
         ProbeScoring.Style => Math.Max(StyleTokens, request.MaxAnswerTokens),

@@ -98,6 +98,36 @@ public sealed class AdapterTrainerTests
     }
 
     [Fact]
+    public void A_distribution_of_one_token_is_that_token()
+    {
+        using var loaded = TinyModels.Load(gain: 3);
+        var hard = Corpus(loaded.Config, 0, texts: 4);
+        var soft = hard with { Texts = [.. hard.Texts.Select(t => t with { SoftEnding = [.. Ids(t)[1..].Select(id => new TokenDistribution([id], [1]))] })] };
+        Assert.All(Losses(hard).Zip(Losses(soft)), p => Assert.Equal(p.First, p.Second, 1e-3 * p.First));
+
+        int[] Ids(TrainingText text) => Assert.Single(TextEncoding.Sequences(loaded.Tokenizer, text, loaded.Config.ContextLength)).Ids;
+
+        IReadOnlyList<double> Losses(SlotCorpus corpus)
+        {
+            using var bank = Bank(loaded.Config, 1);
+            return AdapterTrainer.Train(loaded, bank, [corpus], Options, CostMeter.Unread(), default)[0].Losses;
+        }
+    }
+
+    [Fact]
+    public void A_soft_target_is_learned_down_to_its_entropy()
+    {
+        using var loaded = TinyModels.Load(gain: 8);
+        using var bank = Bank(loaded.Config, 1);
+        var text = Corpus(loaded.Config, 0, texts: 1).Texts[0];
+        var length = Assert.Single(TextEncoding.Sequences(loaded.Tokenizer, text, loaded.Config.ContextLength)).Ids.Length;
+        var corpus = new SlotCorpus(0, [new TrainingText([.. text.Segments.Select(s => s with { Weight = 1 })]) { SoftEnding = [.. Enumerable.Range(1, length - 1).Select(i => new TokenDistribution([i, i + 7], [0.75f, 0.25f]))] }]);
+        var losses = AdapterTrainer.Train(loaded, bank, [corpus], Options with { Steps = 400, BatchSequences = 1, LearningRate = 2e-2, ClipNorm = 1, WeightDecay = 0 }, CostMeter.Unread(), default)[0].Losses;
+        // -(0.75 ln 0.75 + 0.25 ln 0.25) nats: no weights can do better.
+        Assert.InRange(losses[^1], 0.5623, 0.5 * losses[0]);
+    }
+
+    [Fact]
     public void Nothing_native_is_left_behind()
     {
         using var loaded = TinyModels.Load(precision: Precision.BFloat16);

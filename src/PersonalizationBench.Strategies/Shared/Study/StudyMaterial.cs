@@ -25,10 +25,20 @@ public enum TeacherReads
     Retrieved,
 }
 
+/// <summary>What is learned of an answer.</summary>
+public enum StudyTargets
+{
+    /// <summary>Its tokens.</summary>
+    Hard,
+
+    /// <summary>How likely the base, reading the documents, held which tokens at each of its places.</summary>
+    Soft,
+}
+
 /// <summary>
 /// Study material: what a weight-update strategy trains on. In self-study the base answers questions of the data set's own bank with the
 /// user's documents in its prompt, and the answers are trained on without them (after prompt distillation, Kujanpaa et al., 2024,
-/// arXiv:2412.14964, with hard targets). A probe's own wording is never among the questions, nor a profile or gold answer among the answers.
+/// arXiv:2412.14964). A probe's own wording is never among the questions, nor a profile or gold answer among the answers.
 /// </summary>
 public sealed record StudyMaterial
 {
@@ -59,6 +69,12 @@ public sealed record StudyMaterial
     /// many, they say little else.</summary>
     public double? UnknownShare { get; init; } = 0.5;
 
+    /// <summary><c>hard</c>: the answer's tokens; <c>soft</c>: the base's own distributions over them, by forward Kullback-Leibler divergence.</summary>
+    public StudyTargets Targets { get; init; } = StudyTargets.Hard;
+
+    /// <summary>Tokens of a soft target, likeliest first; their probabilities are made to add up to 1.</summary>
+    public int TopK { get; init; } = 20;
+
     /// <summary>Whether the questions count in the loss too, or their answers alone.</summary>
     public bool LearnQuestions { get; init; }
 
@@ -70,6 +86,7 @@ public sealed record StudyMaterial
         if (!(Anticipated >= 0 && Anticipated <= 1)) yield return FormattableString.Invariant($"study.anticipated must be between 0 and 1, not {Anticipated}");
         if (Forms < 1) yield return $"study.forms must be at least 1, not {Forms}";
         if (!(UnknownShare is null || (UnknownShare >= 0 && double.IsFinite(UnknownShare.Value)))) yield return FormattableString.Invariant($"study.unknown_share must not be negative, not {UnknownShare}");
+        if (TopK < 1) yield return $"study.top_k must be at least 1, not {TopK}";
         foreach (var problem in Retrieval.Problems(K)) yield return $"study.{problem}";
         if (!Documents && Paraphrases == 0 && (!AsksQuestions || Anticipated == 0)) yield return "study: nothing is left to be studied; expected documents: true, or material: self-study with anticipated above 0";
     }

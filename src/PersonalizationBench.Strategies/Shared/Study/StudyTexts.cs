@@ -11,9 +11,10 @@ internal sealed record StudyTexts(IReadOnlyList<IReadOnlyList<TrainingText>> OfU
     public static StudyTexts Of(AdaptationRequest request, StudyMaterial material, bool pack, CostMeter meter, CancellationToken cancellation)
     {
         Require(request, material);
-        var pairs = material.AsksQuestions ? Ask(request, material, meter, cancellation) : [];
-        var ofUser = pairs.ToLookup(p => p.UserId, StringComparer.Ordinal);
-        return new StudyTexts([.. request.Histories.Select(h => h.Documents.Count == 0 ? (IReadOnlyList<TrainingText>)[] : [.. Told(h), .. ofUser[h.Id].Select(p => Studied(p, request, material))])], [.. pairs]);
+        var teacher = new Teacher(request, material);
+        var taught = material.AsksQuestions ? Ask(teacher, request, material, meter, cancellation) : [];
+        var studied = Studied(teacher, taught, request, material, meter, cancellation).Zip(taught).ToLookup(s => s.Second.Pair.UserId, s => s.First, StringComparer.Ordinal);
+        return new StudyTexts([.. request.Histories.Select(h => h.Documents.Count == 0 ? (IReadOnlyList<TrainingText>)[] : [.. Told(h), .. studied[h.Id]])], [.. taught.Select(t => t.Pair)]);
 
         IReadOnlyList<TrainingText> Told(UserHistory history)
         {
@@ -36,28 +37,28 @@ internal sealed record StudyTexts(IReadOnlyList<IReadOnlyList<TrainingText>> OfU
         }
     }
 
-    private static List<StudyPair> Ask(AdaptationRequest request, StudyMaterial material, CostMeter meter, CancellationToken cancellation)
+    private static List<Taught> Ask(Teacher teacher, AdaptationRequest request, StudyMaterial material, CostMeter meter, CancellationToken cancellation)
     {
-        var teacher = new Teacher(request, material);
         var asked = request.Histories.Index().Where(h => h.Item.Documents.Count > 0).SelectMany(h => Drawn(h.Item, material, request.Seed).Select(q => (h.Index, q))).ToList();
-        return [.. teacher.Answer(asked, meter, cancellation).GroupBy(p => p.UserId).SelectMany(own => Kept([.. own], teacher.IsUnknown, material.UnknownShare, request.Seed))];
+        return [.. teacher.Answer(asked, meter, cancellation).GroupBy(t => t.Pair.UserId).SelectMany(own => Kept([.. own], a => AnswerText.IsUnknown(a, request), material.UnknownShare, request.Seed))];
     }
 
-    /// <summary>All of a user's pairs but those answers of "unknown", drawn at random, that are more than their share.</summary>
-    internal static IEnumerable<StudyPair> Kept(IReadOnlyList<StudyPair> pairs, Func<string, bool> isUnknown, double? share, long seed)
+    /// <summary>All of a user's answers but those of "unknown", drawn at random, that are more than their share.</summary>
+    internal static IEnumerable<Taught> Kept(IReadOnlyList<Taught> taught, Func<string, bool> isUnknown, double? share, long seed)
     {
-        var unknown = pairs.Where(p => isUnknown(p.Answer)).ToList();
-        if (share is null || unknown.Count == 0) return pairs;
-        DeterministicRandom.For(seed, "unknown answers", pairs[0].UserId).Shuffle(unknown);
-        var dropped = unknown.Skip((int)Math.Round(share.Value * (pairs.Count - unknown.Count), MidpointRounding.AwayFromZero)).ToHashSet();
-        return pairs.Where(p => !dropped.Contains(p));
+        var unknown = taught.Where(t => isUnknown(t.Pair.Answer)).ToList();
+        if (share is null || unknown.Count == 0) return taught;
+        DeterministicRandom.For(seed, "unknown answers", taught[0].Pair.UserId).Shuffle(unknown);
+        var dropped = unknown.Skip((int)Math.Round(share.Value * (taught.Count - unknown.Count), MidpointRounding.AwayFromZero)).ToHashSet();
+        return taught.Where(t => !dropped.Contains(t));
     }
 
-    /// <summary>A question as a probe is asked, its answer, and where an answer ends.</summary>
-    private static TrainingText Studied(StudyPair pair, AdaptationRequest request, StudyMaterial material)
+    /// <summary>Questions as probes are asked, each with its answer and where an answer ends.</summary>
+    private static IEnumerable<TrainingText> Studied(Teacher teacher, List<Taught> taught, AdaptationRequest request, StudyMaterial material, CostMeter meter, CancellationToken cancellation)
     {
-        var space = pair.Prompt.Length == 0 || char.IsWhiteSpace(pair.Prompt[^1]) ? "" : " ";
-        return new([new TextSegment(pair.Prompt, material.LearnQuestions ? 1 : 0), new TextSegment(space + pair.Answer + request.StopTexts.FirstOrDefault(), 1)]);
+        var answers = taught.ConvertAll(t => (t.Prompt, Text: AnswerText.Behind(t.Pair.Prompt, t.Pair.Answer) + request.StopTexts.FirstOrDefault()));
+        var soft = material.Targets == StudyTargets.Soft ? teacher.Distributions(answers, meter, cancellation) : null;
+        return taught.Select((t, i) => new TrainingText([new TextSegment(t.Pair.Prompt, material.LearnQuestions ? 1 : 0), new TextSegment(answers[i].Text, 1)]) { SoftEnding = soft?[i] });
     }
 
     private static void Require(AdaptationRequest request, StudyMaterial material)

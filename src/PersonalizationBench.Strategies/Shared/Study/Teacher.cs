@@ -3,6 +3,10 @@ using PersonalizationBench.Models;
 
 namespace PersonalizationBench.Strategies.Shared;
 
+/// <summary>An answer that the base gave, and what it read.</summary>
+/// <param name="Prompt">Tokens of documents and question.</param>
+internal sealed record Taught(StudyPair Pair, int[] Prompt);
+
 /// <summary>The base as its own teacher: with a user's documents in its prompt it answers what is then learned without them.</summary>
 internal sealed class Teacher(AdaptationRequest request, StudyMaterial material)
 {
@@ -20,7 +24,7 @@ internal sealed class Teacher(AdaptationRequest request, StudyMaterial material)
 
     /// <summary>The base's answers, in the order of the questions; a question that it answers with nothing is left out.</summary>
     /// <param name="asked">Users by their place in the request, and what they are asked.</param>
-    public IReadOnlyList<StudyPair> Answer(IReadOnlyList<(int User, StudyQuestion Question)> asked, CostMeter meter, CancellationToken cancellation)
+    public IReadOnlyList<Taught> Answer(IReadOnlyList<(int User, StudyQuestion Question)> asked, CostMeter meter, CancellationToken cancellation)
     {
         if (asked.Count == 0) return [];
         var started = meter.Clock.GetTimestamp();
@@ -35,11 +39,25 @@ internal sealed class Teacher(AdaptationRequest request, StudyMaterial material)
         }
         meter.AddTeaching(tokens, meter.Clock.GetElapsedTime(started));
         return [.. readings.GroupBy(r => r.Question).Select(Best).OrderBy(r => r.Question)
-            .Select(r => new StudyPair(request.Histories[asked[r.Question].User].Id, asked[r.Question].Question.Topic, asked[r.Question].Question.Prompt, r.Text))];
+            .Select(r => new Taught(new StudyPair(request.Histories[asked[r.Question].User].Id, asked[r.Question].Question.Topic, asked[r.Question].Question.Prompt, r.Text), r.Prompt))];
     }
 
-    /// <summary>Whether an answer says that nothing is known.</summary>
-    public bool IsUnknown(string answer) => request.UnknownAnswer is { } unknown && Wording.Normalize(answer) == Wording.Normalize(unknown);
+    /// <summary>For each text that follows its prompt, what the base holds likely at every token of it; the probabilities of each add up to 1.</summary>
+    public IReadOnlyList<IReadOnlyList<TokenDistribution>> Distributions(IReadOnlyList<(int[] Prompt, string Text)> answers, CostMeter meter, CancellationToken cancellation)
+    {
+        if (answers.Count == 0) return [];
+        var started = meter.Clock.GetTimestamp();
+        var requests = answers.Select(a => new ScoreRequest(a.Prompt, TextEncoding.Continuation(_tokenizer, a.Text))).ToList();
+        var likeliest = HistoryTexts.Trainable(request).Likeliest(requests, material.TopK, meter, cancellation);
+        meter.AddTeaching(OnceRead(requests.Select(r => (int[])[.. r.Prompt, .. r.Continuation])), meter.Clock.GetElapsedTime(started));
+        return [.. likeliest.Select(places => (IReadOnlyList<TokenDistribution>)[.. places.Select(Whole)])];
+    }
+
+    private static TokenDistribution Whole(TokenDistribution likeliest)
+    {
+        var sum = likeliest.Probabilities.Sum();
+        return likeliest with { Probabilities = [.. likeliest.Probabilities.Select(p => p / sum)] };
+    }
 
     private List<(int Question, int[] Tokens)> Prompts(IReadOnlyList<(int User, StudyQuestion Question)> asked, CancellationToken cancellation)
     {
@@ -68,7 +86,7 @@ internal sealed class Teacher(AdaptationRequest request, StudyMaterial material)
 
     /// <summary>Most documents do not tell what is asked, and say so with confidence: what one of them tells goes before. Of equals the
     /// first, which is the newest.</summary>
-    private Reading Best(IEnumerable<Reading> readings) => readings.OrderBy(r => IsUnknown(r.Text)).ThenByDescending(r => r.Confidence).First();
+    private Reading Best(IEnumerable<Reading> readings) => readings.OrderBy(r => AnswerText.IsUnknown(r.Text, request)).ThenByDescending(r => r.Confidence).First();
 
     /// <summary>Tokens of all sequences, of which what several begin with counts once.</summary>
     internal static long OnceRead(IEnumerable<int[]> sequences)
