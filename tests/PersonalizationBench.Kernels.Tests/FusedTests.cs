@@ -172,7 +172,7 @@ public class FusedTests
     [InlineData(ScalarType.Float32, false)]
     [InlineData(ScalarType.BFloat16, false)]
     [InlineData(ScalarType.Float32, true)]
-    public void CrossEntropy_is_the_composed_one(ScalarType type, bool overwrite) =>
+    public void CrossEntropy_is_the_composed_one(ScalarType type, bool overwrite) => AtEachLevel(() =>
         Prop.ForAll(Shapes(), shape =>
         {
             using DisposeScope scope = NewDisposeScope();
@@ -201,10 +201,10 @@ public class FusedTests
             composed.grad = null;
             nn.functional.cross_entropy(composed, targets, reduction: nn.Reduction.Sum).backward();
             Assert.InRange(Distance(plain.grad!, composed.grad!), 0, Tolerance(type));
-        }).QuickCheckThrowOnFailure();
+        }).QuickCheckThrowOnFailure());
 
     [Fact]
-    public void CrossEntropy_holds_far_from_zero()
+    public void CrossEntropy_holds_far_from_zero() => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor logits = tensor(new float[,] { { 1000, 0, -1000 }, { -2000, -2001, -2000 } });
@@ -212,12 +212,12 @@ public class FusedTests
         Assert.Equal(0, losses[0].item<float>(), 1e-6);
         Assert.Equal(1 + Math.Log(2 + Math.Exp(-1)), losses[1].item<float>(), 1e-5);
         Assert.ThrowsAny<Exception>(() => TorchExtras.CrossEntropy(logits, tensor(new long[] { 0, 3 })));
-    }
+    });
 
     [Theory]
     [InlineData(ScalarType.Float32)]
     [InlineData(ScalarType.BFloat16)]
-    public void AdamW_is_the_composed_one_and_writes_the_copy(ScalarType gradients)
+    public void AdamW_is_the_composed_one_and_writes_the_copy(ScalarType gradients) => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
         long[][] shapes = [[3], [130, 70], [20000], [1]];
@@ -245,17 +245,17 @@ public class FusedTests
                 Assert.Equal(0, Distance(copy, a.Master[i].to(ScalarType.BFloat16)));
         }
         Assert.Equal(0, Distance(a.Master[3], Random(3, 1)));
-    }
+    });
 
     [Fact]
-    public void The_norm_is_of_all_tensors_together()
+    public void The_norm_is_of_all_tensors_together() => AtEachLevel(() =>
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor a = Random(1, 33000), b = Random(2, 5, 7);
         double expected = cat([a, b.flatten()]).norm().item<float>();
         Assert.Equal(expected, TorchExtras.Norm([a, null, b]), expected * 1e-5);
         Assert.Equal(0, TorchExtras.Norm([]));
-    }
+    });
 
     [Fact]
     public void Fused_operators_leave_no_tensor_behind()
@@ -281,7 +281,7 @@ public class FusedTests
         Assert.ThrowsAny<Exception>(() => TorchExtras.AdamW([ones(2)], null, [ones(3)], [zeros(2)], [zeros(2)], new AdamWStep(1, 0.1)));
     }
 
-    // Rows and widths on both sides of a vector's length and of a thread's share.
+    // Rows and widths on both sides of a vector's length. (Several threads' shares: KernelLibraryTests.)
     private static Arbitrary<(long, long)> Shapes() =>
         Gen.Elements(1L, 2, 7, 64, 129).Zip(Gen.Elements(2L, 3, 16, 31, 96, 300), (rows, width) => (rows, width)).ToArbitrary();
 }
