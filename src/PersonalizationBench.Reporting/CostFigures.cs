@@ -30,9 +30,9 @@ public static class CostFigures
         new Cost("To the end of the answer", "milliseconds to the end of the answer (log)", Format.Number, a => a.Mean(r => r.AnswerMsP50)));
 
     /// <summary>The same against peak memory.</summary>
-    public static Figure? AccuracyByMemory(StudyResults results) => Against(results, "accuracy-by-memory", "Accuracy against memory", "Peak above the loaded base, in a process that ran nothing before: a few users adapted together, then their questions one at a time.",
-        new Cost("While adapting", "bytes above the loaded base (log)", Format.Bytes, a => a.Mean(r => r.MemoryAdaptBytes)),
-        new Cost("While answering", "bytes above the loaded base (log)", Format.Bytes, a => a.Mean(r => r.MemoryAnswerBytes)));
+    public static Figure? AccuracyByMemory(StudyResults results) => Against(results, "accuracy-by-memory", "Accuracy against memory", "Peak above the loaded base, in a process that ran nothing before: a few users adapted together, then their questions one at a time. What is less than 1 MiB stands there: the kernel counts no finer.",
+        new Cost("While adapting", "bytes above the loaded base (log)", Format.Bytes, a => Costs.Told(a.Mean(r => r.MemoryAdaptBytes))),
+        new Cost("While answering", "bytes above the loaded base (log)", Format.Bytes, a => Costs.Told(a.Mean(r => r.MemoryAnswerBytes))));
 
     /// <summary>The same against what is kept of a user between sessions.</summary>
     public static Figure? AccuracyByStoredBytes(StudyResults results) => Against(results, "accuracy-by-stored-bytes", "Accuracy against what is kept of a user", "Documents, index or adapter, as files.",
@@ -50,7 +50,7 @@ public static class CostFigures
         foreach (var unit in repayments.GroupBy(r => r.Unit))
         {
             var dots = arms.Select(a => unit.FirstOrDefault(r => r.Invested == a) is { } r && double.IsFinite(r.Queries) ? new Dot(r.Queries, r.Interval?.Low, r.Interval?.High) : null).ToList();
-            panels.Add(new DotPanel($"In {unit.Key}", "no point: never", scale, "queries of one user (log)", null, dots) { Absent = "never" });
+            panels.Add(new DotPanel($"In {unit.Key}", "", scale, "queries of one user (log)", null, dots) { Absent = "never" });
         }
         var rows = Figures.Rows(arms);
         const string title = "When training pays against the full history in the prompt";

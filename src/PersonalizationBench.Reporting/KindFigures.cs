@@ -18,7 +18,7 @@ public static class KindFigures
             .GroupBy(a => (a.Kind, a.First.Base, a.First.Dataset)).Where(g => g.Select(a => a.Rank).Distinct().Count() >= FewestSizes).ToList();
         var severalBases = sweeps.Select(s => (s.Key.Base, s.Key.Dataset)).Distinct().Count() > 1;
         return ByKind(results, "kinds-by-rank", "Every kind of probe, by the adapter's rank", "rank (log)", r => $"{r}",
-            [.. sweeps.Select(s => (severalBases ? $"{s.Key.Kind}, {s.Key.Base}, {s.Key.Dataset}" : s.Key.Kind, s.Select(a => ((double)a.Rank!.Value, a)).ToList()))]);
+            [.. sweeps.Select((s, i) => (Look.Nth(i, severalBases ? $"{s.Key.Kind}, {s.Key.Base}, {s.Key.Dataset}" : s.Key.Kind), s.Select(a => ((double)a.Rank!.Value, a)).ToList()))]);
     }
 
     /// <summary>A panel per kind: score against the base's size, a line per arm.</summary>
@@ -27,11 +27,15 @@ public static class KindFigures
         var sweeps = results.Arms.Where(a => a.First.BaseParameters is not null && a is { IsWrongUser: false, First.Strategy: not "majority" })
             .GroupBy(a => (a.First.Label, a.First.BaseArchitecture, a.First.Dataset)).Where(g => g.Select(Size).Distinct().Count() >= FewestSizes).ToList();
         var severalArchitectures = sweeps.Select(s => s.Key.BaseArchitecture).Distinct().Count() > 1;
-        return ByKind(results, "kinds-by-base-size", "Every kind of probe, by the base's size", "parameters of the base (log)", Format.Count,
-            [.. sweeps.Select(s => (severalArchitectures ? $"{s.Key.Label}, {s.Key.BaseArchitecture}" : s.Key.Label, s.Select(a => (Size(a), a)).ToList()))]);
+        // A family's color, as in every figure; its arms differ in their marks.
+        var looks = sweeps.GroupBy(s => s.First().Family).SelectMany(family => family.Select((s, i) => (s, new Look(
+            severalArchitectures ? $"{Named(s.First())}, {s.Key.BaseArchitecture}" : Named(s.First()), family.Key.Look.Colour, (Marker)(((int)family.Key.Look.Marker + i) % 6)))));
+        return ByKind(results, "kinds-by-base-size", "Every kind of probe, by the base's size", "parameters of the base (log)", Format.Count, [.. looks.Select(l => (l.Item2, l.s.Select(a => (Size(a), a)).ToList()))]);
+
+        static string Named(Arm arm) => arm.First.Strategy == "none" ? arm.Family.Name : arm.First.Label;
     }
 
-    private static Figure? ByKind(StudyResults results, string name, string title, string axis, Func<double, string> format, IReadOnlyList<(string Name, List<(double At, Arm Arm)> Arms)> sweeps)
+    private static Figure? ByKind(StudyResults results, string name, string title, string axis, Func<double, string> format, IReadOnlyList<(Look Look, List<(double At, Arm Arm)> Arms)> sweeps)
     {
         var measures = results.Measures.Where(m => !m.IsSecondary).ToList();
         if (sweeps.Count == 0 || measures.Count < 2) return null;
@@ -39,8 +43,8 @@ public static class KindFigures
         var panels = new List<ScatterPanel>();
         foreach (var measure in measures)
         {
-            List<ScatterSeries> series = [.. sweeps.Select((sweep, i) => new ScatterSeries(
-                Look.Nth(i, sweep.Name),
+            List<ScatterSeries> series = [.. sweeps.Select(sweep => new ScatterSeries(
+                sweep.Look,
                 [.. from point in sweep.Arms.OrderBy(a => a.At) let mean = results.Mean(point.Arm, measure)?.Mean where mean is not null select new ScatterPoint(point.At, mean.Estimate, mean.Low, mean.High)],
                 IsJoined: true)).Where(s => s.Points.Count > 0)];
             if (series.Count == 0) continue;

@@ -36,6 +36,8 @@ internal sealed class MemoryProcess(TextWriter warnings) : IFreshProcess
     public MemoryFigures? MeasureMemory(StudyPlan plan, Cell cell, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath ?? "dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        // Neither when the compiler takes a method up again nor which thread asks for memory may change the figure.
+        (start.Environment["DOTNET_TieredCompilation"], start.Environment["MALLOC_ARENA_MAX"]) = ("0", "1");
         // By `dotnet exec pbench.dll`, or as a program of its own.
         if (Path.GetFileNameWithoutExtension(start.FileName) == "dotnet") start.ArgumentList.AddAll("exec", PbenchApp.Program);
         start.ArgumentList.AddAll(CellMemoryCommand.Name, plan.File.Path, cell.Key);

@@ -14,6 +14,12 @@ public static class Costs
 {
     public const string Seconds = "seconds", Flops = "FLOPs", FlopsWithKeptKeys = "FLOPs, keys and values kept";
 
+    /// <summary>What a peak of memory is told by: the kernel sums pages up by the batch (proc(5): VmRSS and VmHWM are inaccurate).</summary>
+    public const int MemoryGrain = 1 << 20;
+
+    /// <summary>A peak, and no less than can be told.</summary>
+    public static double? Told(double? bytes) => bytes is { } peak ? Math.Max(MemoryGrain, peak) : null;
+
     /// <summary>Each with what a user costs in it: once, and at every query.</summary>
     private static readonly IReadOnlyList<(string Name, Func<Arm, RunRecord, UserCost?> CostOf)> s_units =
     [

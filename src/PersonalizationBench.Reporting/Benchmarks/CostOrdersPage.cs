@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using PersonalizationBench.Reporting.Analysis;
 
 namespace PersonalizationBench.Reporting.Benchmarks;
 
@@ -27,10 +28,7 @@ public sealed record CostOrderRecord
     public long? MemoryAnswerBytes { get; init; }
     public long? MemoryAnswerBytesReversed { get; init; }
 
-    /// <summary>The kernel counts no finer (proc(5) on VmRSS and VmHWM).</summary>
-    public const int Grain = 1 << 20;
-
-    /// <summary>How far the larger of the two peaks is above the smaller, adapting and answering, whichever is worse: 0 within <see cref="Grain"/>;
+    /// <summary>How far the larger of the two peaks is above the smaller, adapting and answering, whichever is worse: 0 within <see cref="Costs.MemoryGrain"/>;
     /// null where not measured.</summary>
     public double? MemoryApart() => new[] { Apart(MemoryAdaptBytes, MemoryAdaptBytesReversed), Apart(MemoryAnswerBytes, MemoryAnswerBytesReversed) }.Max();
 
@@ -38,7 +36,7 @@ public sealed record CostOrderRecord
     public bool? MediansAgree() => (FirstTokenMs >= FirstTokenMsReversedLow && FirstTokenMs <= FirstTokenMsReversedHigh) || (FirstTokenMsReversed >= FirstTokenMsLow && FirstTokenMsReversed <= FirstTokenMsHigh)
         ? true : FirstTokenMs is null || FirstTokenMsReversed is null ? null : false;
 
-    private static double? Apart(long? one, long? other) => one is not { } a || other is not { } b ? null : Math.Abs(a - b) <= Grain ? 0 : ((double)Math.Max(a, b) / Math.Max(1, Math.Min(a, b))) - 1;
+    private static double? Apart(long? one, long? other) => one is not { } a || other is not { } b ? null : Math.Abs(a - b) <= Costs.MemoryGrain ? 0 : ((double)Math.Max(a, b) / Math.Max(1, Math.Min(a, b))) - 1;
 }
 
 /// <summary>Whether what costs are measured as hangs on the order of measuring, as a page.</summary>

@@ -66,8 +66,8 @@ public static class Tables
             Milliseconds(a, r => r.FirstTokenMsP50, r => r.FirstTokenMsP50Low, r => r.FirstTokenMsP50High),
             Milliseconds(a, r => r.PerTokenMsP50, r => r.PerTokenMsP50Low, r => r.PerTokenMsP50High),
             Milliseconds(a, r => r.AnswerMsP50, r => r.AnswerMsP50Low, r => r.AnswerMsP50High),
-            Show(a.Mean(r => r.MemoryAdaptBytes), Format.Bytes),
-            Show(a.Mean(r => r.MemoryAnswerBytes), Format.Bytes),
+            Show(a.Mean(r => r.MemoryAdaptBytes), Memory),
+            Show(a.Mean(r => r.MemoryAnswerBytes), Memory),
             Show(a.Mean(r => r.KvBytesPerSequence), Format.Bytes),
             .. Machine(results, a),
         ])]);
@@ -114,6 +114,8 @@ public static class Tables
     /// <summary>A median with its interval, where it has one.</summary>
     private static Field Milliseconds(Arm arm, Func<RunRecord, double?> median, Func<RunRecord, double?> low, Func<RunRecord, double?> high) =>
         arm.Mean(low) is { } from && arm.Mean(high) is { } to ? $"{Format.Number(arm.Mean(median)!.Value)} [{Format.Number(from)}, {Format.Number(to)}]" : Show(arm.Mean(median), Format.Number);
+
+    private static string Memory(double bytes) => bytes < Costs.MemoryGrain ? "< 1 MiB" : Format.Bytes(bytes);
 
     private static Field Show(double? value, Func<double, string> format) => value is null ? Missing : format(value.Value);
 }
