@@ -161,6 +161,18 @@ public abstract class StrategyConformance : IDisposable
     }
 
     [Fact]
+    public void A_text_that_is_scored_can_be_written_token_by_token_to_be_timed()
+    {
+        var users = TinyUsers.Make(2);
+        var scored = TinyUsers.Questions(users, Strategy.SeesEvidence).First(q => q.Scoring == ProbeScoring.BitsPerByte);
+        using var models = Strategy.Adapt(TinyUsers.Request(_base, users), CostMeter.Unread(), default);
+        var meter = new CostMeter(TimeProvider.System);
+        var answer = Assert.Single(models.Answer([scored with { ForcedTokens = 3 }], meter, default));
+        Assert.Equal((1, 2, 3L), (meter.FirstTokenSeconds.Count, meter.PerTokenSeconds.Count, meter.GeneratedTokens));
+        Assert.Null(answer.LogLikelihood);
+    }
+
+    [Fact]
     public void Stored_bytes_are_what_is_kept()
     {
         var users = TinyUsers.Make(2);
