@@ -53,6 +53,7 @@ run_project() {
   if [ ! -e "$results" ]; then
     [ $status = 0 ] && [ -n "$expression" ] && return   # nothing selected here
     count "$name" 0 1 0 $((SECONDS - begun))
+    echo "  | dotnet test ended with status $status and left no results"
     tail -n 30 "$output" | sed 's/^/  | /'
     return
   fi
