@@ -28,6 +28,13 @@ if [ ! -e /usr/share/dotnet/dotnet ] && [ ! -e /usr/lib/dotnet/dotnet ]; then
   [[ $status = 3 && $output == *dotnet-install.sh* ]] || broken "without an SDK: status $status, said: $output"
 fi
 
+# Help needs no build: the commands are README's.
+cp "$here/README.md" "$copy/"
+run help > "$work/output"
+for command in run validate list explain report compare test doctor; do
+  grep -Eq "^\\./bench $command .*  [a-z]" "$work/output" || broken "help has no line for $command"
+done
+
 # An SDK that builds nothing but notes what it is asked.
 cat > "$work/tools/dotnet" <<'TOOL'
 #!/bin/sh

@@ -26,6 +26,7 @@ public static class PbenchApp
         var root = new RootCommand("Should a user's data live in the prompt, in an index, or in the weights? Measure it.")
         {
             ListCommand.Create(bench),
+            ExplainCommand.Create(bench),
             ValidateCommand.Create(bench),
             RunCommand.Create(bench),
             TuneCommand.Create(bench),

@@ -3,6 +3,7 @@ using PersonalizationBench.Core;
 using PersonalizationBench.Data.Catalog;
 using PersonalizationBench.Models;
 using PersonalizationBench.Pretraining;
+using PersonalizationBench.Reporting;
 using PersonalizationBench.Runner.Execution;
 using PersonalizationBench.Runner.Studies;
 using PersonalizationBench.Runner.Tuning;
@@ -46,6 +47,9 @@ public sealed record Workbench
 
     /// <summary>What was published.</summary>
     public string ResultsFolder => Path.Combine(Root, "results");
+
+    /// <summary>The folder that a person means by a name: a folder as given, else what this machine measured of that name, else what was published.</summary>
+    public string ResultsOf(string given) => ResultFolders.Find(given, RunsFolder, ResultsFolder);
 
     public string BasesFolder => Path.Combine(Root, "datasets", "bases");
 

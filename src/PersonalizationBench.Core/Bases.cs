@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace PersonalizationBench.Core;
 
 /// <summary>Numeric type of weights at rest and of the products.</summary>
@@ -29,6 +31,14 @@ public sealed record BaseInfo(string Name, string Architecture, string Digest, l
 
     /// <summary>Threads of one product on the CPU; null before loading.</summary>
     public int? Threads { get; init; }
+
+    /// <summary>A path relative to a study, for a base that is named so; null for one of the catalogue.</summary>
+    [JsonIgnore] // of one machine
+    public string? Path { get; init; }
+
+    /// <summary>What the catalogue loads it by.</summary>
+    [JsonIgnore]
+    public string Address => Path ?? Name;
 
     /// <summary>Ids that end a text beside the tokenizer's own, as the base's files say.</summary>
     public IReadOnlyList<int> EndIds { get; init; } = [];
@@ -139,4 +149,7 @@ public interface IBaseCatalog
     BaseInfo Describe(string name);
 
     IBaseModel Load(string name, Precision precision, string device);
+
+    /// <summary>The device (auto, cpu or cuda) as it is asked for. Throws <see cref="PbenchException"/> where this machine has none such.</summary>
+    string RequireDevice(string device) => device;
 }

@@ -17,7 +17,15 @@ public static class InputFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new PbenchException($"{path}: could not be read: {e.Message}", e);
+            throw new PbenchException($"{path}: could not be read: {(e is FileNotFoundException or DirectoryNotFoundException ? $"there is no such file{Beside(path)}" : e.Message)}", e);
         }
+    }
+
+    /// <summary>The file of that folder whose name is nearest, for "did you mean".</summary>
+    private static string Beside(string path)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        var nearest = Directory.Exists(folder) ? NearestWord.Find(Path.GetFileName(path), Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f))) : null;
+        return nearest is null ? "" : $"; did you mean '{nearest}'?";
     }
 }

@@ -70,6 +70,9 @@ public sealed record User(string Id, string Name, IReadOnlyList<Document> Histor
 /// <summary>What adaptation sees of a user: no probes, by type (the "no peeking" contract).</summary>
 public sealed record UserHistory(string Id, string Name, IReadOnlyList<Document> Documents)
 {
+    /// <summary>Whose history it is: another user's under the wrong-user control.</summary>
+    public string Owner { get; init; } = Id;
+
     /// <summary>What a model may ask itself about the documents: questions of the data set's own bank, none of them worded as a probe of
     /// this user is. The bank knows the documents and nothing else of the user. Empty where the data set has none.</summary>
     public IReadOnlyList<StudyQuestion> StudyQuestions { get; init; } = [];

@@ -10,6 +10,7 @@ using PersonalizationBench.Strategies.Oracle;
 using PersonalizationBench.Strategies.PromptDistillation;
 using PersonalizationBench.Strategies.Rag;
 using PersonalizationBench.Strategies.RecentHistory;
+using PersonalizationBench.Strategies.SavedAdapter;
 using PersonalizationBench.Strategies.UnsureRag;
 using PersonalizationBench.Strategies.WrongUser;
 
@@ -27,6 +28,7 @@ public sealed class StrategyCatalog : IStrategyCatalog
         Entry<RagOptions>("rag", "documents found by BM25 in the prompt", o => new RagStrategy(o), (o, b) => o.Problems(b)),
         Entry<OracleOptions>("oracle", "the gold evidence in the prompt: the ceiling", _ => new OracleStrategy(), (_, _) => []),
         Entry<LoraStrategyOptions>("lora", "a low-rank adapter per user", o => new LoraStrategy(o), (o, b) => o.Problems(b)),
+        Entry<SavedAdapterOptions>("adapter", "adapters that exist already, one folder per user", o => new SavedAdapterStrategy(o), (_, _) => []),
         Entry<LoraRagOptions>("lora-rag", "a low-rank adapter per user, and documents found by BM25 in the prompt", o => new LoraRagStrategy(o), (o, b) => o.Problems(b)),
         Entry<UnsureRagOptions>("unsure-rag", "a low-rank adapter per user, and documents found by BM25 where it is unsure", o => new UnsureRagStrategy(o), (o, b) => o.Problems(b)),
         Entry<PromptDistillationOptions>("prompt-distillation", "a low-rank adapter per user learns what the base says with the documents in its prompt", o => new PromptDistillationStrategy(o), (o, b) => o.Problems(b)),

@@ -20,7 +20,73 @@ public sealed partial class CommandTests : IDisposable
     public async Task A_study_that_may_run_is_counted()
     {
         Assert.Equal(0, await _desk.Run("validate", Study));
-        Assert.Equal("experiments/colours.yaml: 4 cells: 1 bases, 1 datasets, 4 strategies (0 of them trained, 5 seeds each)\n", _desk.Output);
+        Assert.Equal(
+            """
+            experiments/colours.yaml: 4 cells: 1 bases, 1 datasets, 4 strategies (0 of them trained, 5 seeds each)
+            base               strategy  cells  done    to go   memory  as in
+            tiny                   none      1     0  unknown  unknown
+            tiny               majority      1     0  unknown  unknown
+            tiny                 oracle      1     0  unknown  unknown
+            tiny  majority (wrong-user)      1     0  unknown  unknown
+            to go: unknown: no earlier results of these strategies on these bases
+
+            """, _desk.Output);
+    }
+
+    [Fact]
+    public async Task What_is_done_is_counted_and_what_is_not_is_estimated_from_earlier_results()
+    {
+        Assert.Equal(0, await _desk.Run("run", Study, "--only", "maj*"));
+        Assert.Equal(["majority", "majority"], RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv")).Select(r => r.Strategy));
+        Assert.Equal(0, await _desk.Run("run", Study, "--only", "none"));
+        var more = _desk.Write("experiments/more.yaml", Desk.Study.Replace("study: colours", "study: more", StringComparison.Ordinal).Replace("users: 3", "users: 6", StringComparison.Ordinal));
+        Assert.Equal(0, await _desk.Run("validate", Study));
+        Assert.Matches(@"tiny +none +1 +1\n", _desk.Output);
+        Assert.Matches(@"tiny +oracle +1 +0 +unknown +unknown\n", _desk.Output);
+        Assert.Equal(0, await _desk.Run("validate", more));
+        Assert.Matches(@"tiny +none +1 +0 +00:0[01] +(\d+(\.\d+)? MB|unknown) +runs/colours\n", _desk.Output);
+        Assert.Matches(@"to go: about 00:0[01], (\d+(\.\d+)? MB|unknown) of memory, [\d.]+ MB of disk, and 1 cells of which no earlier results tell", _desk.Output);
+    }
+
+    [Fact]
+    public async Task A_run_is_shown_beside_what_was_published_and_a_table_is_written_for_papers()
+    {
+        Assert.Equal(0, await _desk.Run("run", Study, "--results", Path.Combine(_desk.Folder, "results")));
+        Assert.DoesNotContain("published:", _desk.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await _desk.Run("run", Study));
+        Assert.Contains("\nhere: 4 cells in ", _desk.Output, StringComparison.Ordinal);
+        Assert.Contains("\npublished: 4 cells in ", _desk.Output, StringComparison.Ordinal);
+        Assert.Contains("\nresults/colours → here:\nstrategy                 recall, %\nno personalisation     33.3 → 33.3\n", _desk.Output, StringComparison.Ordinal);
+        Assert.All(_desk.Output.Split('\n'), line => Assert.InRange(line.Length, 0, 200));
+        Assert.Equal(0, await _desk.Run("report", "colours", "--table", "latex"));
+        Assert.Contains("\\toprule\nstrategy & recall, \\% & ", _desk.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await _desk.Run("report", "colours", "--table", "markdown"));
+        Assert.Contains("| no personalisation | 33.3 [", _desk.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_base_beside_the_study_is_found_by_its_path()
+    {
+        var here = Workbench.OfThisMachine();
+        var folder = Directory.CreateDirectory(Path.Combine(_desk.Folder, "experiments", "my-base")).FullName;
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(here.BasesFolder, "world-1m"))) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        var path = _desk.Write("experiments/colours.yaml", Desk.Study.Replace("[tiny]", "[my-base]", StringComparison.Ordinal));
+        Assert.True(await PbenchApp.RunAsync(["run", path, "--only", "none"], _desk.Bench with { Bases = here.Bases }, CancellationToken.None) == 0, _desk.Error);
+        Assert.Equal("my-base", Assert.Single(RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv"))).Base);
+        Assert.DoesNotContain(_desk.Folder, File.ReadAllText(Path.Combine(_desk.Folder, "runs", "colours", "manifest.json")).Replace("command_line", "", StringComparison.Ordinal).Split("invocations")[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_command_stands_in_the_readme_that_bench_help_prints()
+    {
+        var at = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(at!.FullName, "PersonalizationBench.sln"))) at = at.Parent;
+        var rows = File.ReadLines(Path.Combine(at.FullName, "README.md")).Where(l => l.StartsWith("| `./bench ", StringComparison.Ordinal)).ToList();
+        Assert.Equal(0, await _desk.Run("--help"));
+        Assert.Equal(0, await _desk.Run("bench", "--help"));
+        var commands = _desk.Output.Split("Commands:").Skip(1).Select((part, i) => part.Split('\n').Skip(1).TakeWhile(l => l.StartsWith("  ", StringComparison.Ordinal)).Where(l => l.Length > 2 && l[2] != ' ').Select(l => (i == 1 ? "bench " : "") + l.Trim().Split(' ')[0])).SelectMany(c => c).Where(c => c != "bench").ToList();
+        Assert.True(commands.Count > 20, string.Join(", ", commands));
+        Assert.All(commands, c => Assert.True(rows.Exists(r => r.Contains($"./bench {c}", StringComparison.Ordinal) || (c.StartsWith("bench ", StringComparison.Ordinal) && r.Contains($"`{c[6..]} ", StringComparison.Ordinal))), $"{c} is in no row of README's commands"));
     }
 
     [Fact]
@@ -252,6 +318,6 @@ public sealed partial class CommandTests : IDisposable
         Assert.Equal(await File.ReadAllTextAsync(story!), output.ToString());
     }
 
-    [GeneratedRegex(@"\d+\.\d s|ETA \d\d:\d\d")]
+    [GeneratedRegex(@"\d+\.\d s|ETA \d\d:\d\d|(?<=\nhere: )[^\n]+")]
     private static partial Regex Times();
 }

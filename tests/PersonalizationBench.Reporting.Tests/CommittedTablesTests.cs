@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using CsvHelper;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
@@ -7,7 +8,7 @@ using PersonalizationBench.Reporting.Ladders;
 namespace PersonalizationBench.Reporting.Tests;
 
 /// <summary>The tables of <c>results/</c>, which whoever measured them keeps for good.</summary>
-public sealed class CommittedTablesTests
+public sealed partial class CommittedTablesTests
 {
     private static readonly string Results = Path.GetFullPath(Path.Combine(GoldenFile.TestFolder(), "..", "..", "results"));
 
@@ -19,8 +20,13 @@ public sealed class CommittedTablesTests
     {
         var path = Path.Combine(Results, table);
         var committed = File.ReadAllText(path);
-        Assert.Equal(committed, Only(committed[..committed.IndexOf('\n')].Split(','), Rewritten(path)));
+        var rewritten = Only(committed[..committed.IndexOf('\n')].Split(','), Rewritten(path));
+        if (committed != rewritten) Assert.Equal(committed, WithoutPoints().Replace(rewritten, ""));
     }
+
+    /// <summary>Tables of earlier versions have no point in any real number that is whole; a table is of one kind or the other.</summary>
+    [GeneratedRegex(@"(?<=(?:^|,)-?\d+)\.0(?=E[+-]\d+,|E[+-]\d+$|,|$)", RegexOptions.Multiline)]
+    private static partial Regex WithoutPoints();
 
     private static string Rewritten(string path) => Path.GetFileNameWithoutExtension(path) switch
     {

@@ -39,7 +39,7 @@ internal static class CostsCommand
     private static Dictionary<Cell, (Interval? FirstToken, MemoryFigures? Memory)> Measure(Workbench bench, StudyPlan plan, IReadOnlyList<Cell> order, CancellationToken cancellation)
     {
         var measured = new Dictionary<Cell, (Interval?, MemoryFigures?)>(ReferenceEqualityComparer.Instance);
-        using (var loaded = bench.Bases.Load(order[0].Base.Name, order[0].Precision, order[0].Device))
+        using (var loaded = bench.Bases.Load(order[0].Base.Address, order[0].Precision, order[0].Device))
         {
             foreach (var (cell, times) in ArmCosts.Time(order, plan.File.Spec.LatencyProbes, loaded, bench.Clock, cancellation))
             {

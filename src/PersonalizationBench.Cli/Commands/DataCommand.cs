@@ -2,14 +2,15 @@ using System.CommandLine;
 using System.Globalization;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Catalog;
+using PersonalizationBench.Data.Own;
 using PersonalizationBench.Data.Yaml;
 
 namespace PersonalizationBench.Cli.Commands;
 
-/// <summary><c>pbench data list|fetch|show</c>.</summary>
+/// <summary><c>pbench data</c>: the datasets there are, and users of one's own.</summary>
 internal static class DataCommand
 {
-    public static Command Create(Workbench bench) => new("data", "Datasets: what there is, getting it, looking at it") { List(bench), Fetch(bench), Show(bench) };
+    public static Command Create(Workbench bench) => new("data", "Datasets: what there is, getting it, looking at it, making one of your own users") { List(bench), Fetch(bench), Show(bench), FromText(bench), Convert(bench) };
 
     private static Command List(Workbench bench)
     {
@@ -44,29 +45,57 @@ internal static class DataCommand
 
     private static Command Show(Workbench bench)
     {
-        var name = new Argument<string>("NAME") { Description = "A dataset that a study may name (pbench list)" };
+        var name = new Argument<string>("NAME") { Description = "A dataset that a study may name (pbench list), or a file of your own users such as users.jsonl" };
         var user = new Option<int>("--user") { Description = "Which user to show, from 1", DefaultValueFactory = _ => 1 };
         var documents = new Option<int>("--documents") { Description = "Documents and probes to show", DefaultValueFactory = _ => 3 };
         var command = new Command("show", "A user of a dataset: documents and probes, with the default settings") { name, user, documents };
         command.SetAction(parse =>
         {
-            var word = parse.GetRequiredValue(name);
-            var loader = bench.Datasets.FirstOrDefault(d => d.Name == word)
-                ?? throw new PbenchException($"unknown dataset '{word}'; expected one of {string.Join(", ", bench.Datasets.Select(d => d.Name))}");
-            var empty = new YamlSection("defaults", 1, "", YamlKind.Mapping);
-            Print(bench.Output, loader.Load(StrictYaml.Bind(loader.OptionsType, empty)), parse.GetValue(user), parse.GetValue(documents));
+            DatasetView.Write(bench.Output, Load(bench, parse.GetRequiredValue(name)), parse.GetValue(user), parse.GetValue(documents));
         });
         return command;
     }
 
-    private static void Print(TextWriter output, Dataset dataset, int number, int count)
+    private static Dataset Load(Workbench bench, string name)
     {
-        output.WriteLine($"{dataset.Name}: {dataset.Users.Count} users, {dataset.TuningUsers.Count} tuning users, {dataset.Users.Sum(u => u.History.Count)} documents, {dataset.Users.Sum(u => u.Probes.Count)} probes; digest {dataset.Digest}");
-        if (number < 1 || number > dataset.Users.Count) throw new PbenchException($"--user: expected 1 to {dataset.Users.Count}, found {number}");
-        var user = dataset.Users[number - 1];
-        output.WriteLine($"\n# {user.Id} ({user.Name}): {user.History.Count} documents, {user.Probes.Count} probes");
-        foreach (var document in user.History.Take(count)) output.WriteLine($"\n## {document.Id}, {document.Kind}\n{document.Text}");
-        foreach (var probe in user.Probes.DistinctBy(p => p.Kind).Concat(user.Probes).Distinct().Take(Math.Max(count, user.Probes.DistinctBy(p => p.Kind).Count())))
-            output.WriteLine($"\n? {probe.Id}, {probe.Kind}: {probe.Prompt}\n= {probe.Gold}");
+        if (name.EndsWith(".jsonl", StringComparison.Ordinal)) return new OwnUsersLoader().Load(new OwnUsersOptions { Users = name });
+        var nearest = NearestWord.Find(name, bench.Datasets.Select(d => d.Name));
+        var loader = bench.Datasets.FirstOrDefault(d => d.Name == name)
+            ?? throw new PbenchException($"unknown dataset '{name}'; {(nearest is null ? $"expected one of {string.Join(", ", bench.Datasets.Select(d => d.Name))}, or a file such as users.jsonl" : $"did you mean '{nearest}'?")}");
+        var empty = new YamlSection("defaults", 1, "", YamlKind.Mapping);
+        return loader.Load(StrictYaml.Bind(loader.OptionsType, empty));
+    }
+
+    private static Command FromText(Workbench bench)
+    {
+        var files = new Argument<string[]>("FILE") { Description = "Text files, a user each; blank lines part documents, a date on a line before one is its date", Arity = ArgumentArity.OneOrMore };
+        var questions = new Option<string?>("--questions") { Description = "Questions about them: a CSV file with the columns user, question, answer" };
+        var heldOut = new Option<double>("--held-out") { Description = "Share of each user's documents, the last ones, that is scored and not read", DefaultValueFactory = _ => 0.2 };
+        var output = OutputOption();
+        var command = new Command("from-text", "Users of your own from text files") { files, questions, heldOut, output };
+        command.SetAction(parse => Write(bench, parse.GetRequiredValue(output), TextFile.Users(parse.GetRequiredValue(files), parse.GetValue(questions), parse.GetValue(heldOut))));
+        return command;
+    }
+
+    private static Command Convert(Workbench bench)
+    {
+        var questions = new Argument<string>("QUESTIONS") { Description = "LaMP's SPLIT_questions.json of one task" };
+        var outputs = new Argument<string>("OUTPUTS") { Description = "LaMP's SPLIT_outputs.json of the same" };
+        var instances = new Argument<string>("FILE") { Description = "LongMemEval's instances, such as longmemeval_oracle.json" };
+        var output = OutputOption();
+        var lamp = new Command("lamp", "A task of LaMP, each question's profile a user") { questions, outputs };
+        var longMemEval = new Command("longmemeval", "LongMemEval, each instance a user") { instances };
+        lamp.SetAction(parse => Write(bench, parse.GetRequiredValue(output), LampConverter.Convert(parse.GetRequiredValue(questions), parse.GetRequiredValue(outputs))));
+        longMemEval.SetAction(parse => Write(bench, parse.GetRequiredValue(output), LongMemEvalConverter.Convert(parse.GetRequiredValue(instances))));
+        return new Command("convert", "A public benchmark's files to users as JSON Lines") { lamp, longMemEval, output };
+    }
+
+    private static Option<string> OutputOption() =>
+        new("--output", "-o") { Description = "Where the users go, such as users.jsonl", DefaultValueFactory = _ => "users.jsonl", Recursive = true };
+
+    private static void Write(Workbench bench, string path, IReadOnlyList<User> users)
+    {
+        OwnUsersFile.Write(path, users);
+        bench.Output.WriteLine(FormattableString.Invariant($"{path}: {users.Count} users, {users.Sum(u => u.History.Count)} documents, {users.Sum(u => u.Probes.Count)} probes"));
     }
 }

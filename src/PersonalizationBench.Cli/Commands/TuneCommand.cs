@@ -27,7 +27,7 @@ internal static class TuneCommand
             StudyValidators.Check(plan);
             var folder = Path.Combine(bench.TuningFolder, plan.Name);
             // A configuration that fails has lost: that is what it was tried for.
-            RunCommand.Run(bench, plan, folder, parse.GetValue(fresh), PictureFormat.Svg, cancellation);
+            RunCommand.Run(bench, plan, plan, folder, parse.GetValue(fresh), PictureFormat.Svg, cancellation);
             var chosen = TuningChoice.Of(plan, folder);
             RecordCsv.WriteFile(Path.Combine(folder, ChosenRecord.FileName), chosen);
             foreach (var row in chosen)

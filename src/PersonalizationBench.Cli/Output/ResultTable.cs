@@ -7,10 +7,25 @@ namespace PersonalizationBench.Cli.Output;
 /// <summary>A report's table on the screen: with lines for a person, in plain columns for a pipe.</summary>
 internal static class ResultTable
 {
+    /// <summary>Characters of a line; what is wider goes on below.</summary>
+    public const int Width = 100;
+
     public static void Print(Table table, TextWriter output, bool isTerminal)
     {
-        if (isTerminal) Consoles.For(output).Write(Lined(table));
-        else PrintPlain([table.Header, .. table.Rows.Select(r => r.Select(f => f.Text).ToList())], output);
+        foreach (var (i, part) in table.Fold(isTerminal ? Width - 2 : Width, isTerminal ? 3 : 2).Index())
+        {
+            if (i > 0 && !isTerminal) output.WriteLine();
+            if (isTerminal) Consoles.For(output).Write(Lined(part));
+            else PrintPlain([part.Header, .. part.Rows.Select(r => r.Select(f => f.Text).ToList())], output);
+        }
+    }
+
+    public static void Print(PublishedBeside beside, TextWriter output, bool isTerminal)
+    {
+        foreach (var line in beside.Lines) output.WriteLine(line);
+        if (beside.Means is null) return;
+        Print(beside.Means, output, isTerminal);
+        output.WriteLine(beside.Note);
     }
 
     /// <summary>Columns as wide as their widest field: the first to the left, the others to the right.</summary>

@@ -9,8 +9,8 @@ namespace PersonalizationBench.Core.Csv;
 
 /// <summary>
 /// Records as CSV and back: the one mapping behind every table that is stored. CsvHelper splits and quotes (RFC 4180, line feeds,
-/// invariant culture, doubles in their shortest form that reads back to the same bits); what it would let pass is refused here. A
-/// column per public property, in the order of declaration, named in snake case. Null is an empty field. Properties are string, int,
+/// invariant culture, doubles in their shortest form that reads back to the same bits, always with a point, so that who guesses a
+/// column's type from its first rows guesses right); what it would let pass is refused here. A column per public property, in the order of declaration, named in snake case. Null is an empty field. Properties are string, int,
 /// long or double, or one of these with a question mark (of an empty text and no text, a <c>string?</c> comes back as no text).
 /// </summary>
 public static class RecordCsv
@@ -153,8 +153,17 @@ public static class RecordCsv
         public object? Value(object record) => _property.GetValue(record) switch
         {
             double d when !double.IsFinite(d) => throw new PbenchException($"column '{Name}': {d.ToString(CultureInfo.InvariantCulture)} is not a measurement; expected a finite number or nothing"),
+            double d => Real(d),
             var value => value,
         };
+
+        private static string Real(double number)
+        {
+            var text = number.ToString("R", CultureInfo.InvariantCulture);
+            if (text.Contains('.')) return text;
+            var exponent = text.IndexOf('E');
+            return exponent < 0 ? text + ".0" : text.Insert(exponent, ".0");
+        }
 
         public void Parse(object record, string field, string file, int line)
         {

@@ -1,3 +1,4 @@
+using PersonalizationBench.Data.Own;
 using PersonalizationBench.Data.Real;
 using PersonalizationBench.Data.World;
 
@@ -12,5 +13,6 @@ public static class DatasetCatalog
         new WorldLoader(),
         new PanzaLoader(files),
         new PepysLoader(files),
+        new OwnUsersLoader(),
     ];
 }

@@ -31,7 +31,7 @@ public static class TimeSplit
             .Select(t => (t.Id, t.Date, t.Lead, Gold: TextRules.Cut(t.Rest, options.ProbeBytes)))
             .Where(t => System.Text.Encoding.UTF8.GetByteCount(t.Gold) >= MinProbeBytes)
             .Take(options.Probes)
-            .Select(t => new Probe(t.Id, "continuation", ProbeScoring.BitsPerByte, t.Lead, t.Gold) { Date = t.Date })
+            .Select(t => new Probe(t.Id, ProbeKind.Continuation, ProbeScoring.BitsPerByte, t.Lead, t.Gold) { Date = t.Date })
             .ToList();
         if (history.Count == 0 || probes.Count == 0) throw new PbenchException($"user {userId}: {texts.Count} documents give a history of {history.Count} and {probes.Count} probes; expected at least one of each (see history_share, documents, probes)");
         return new User(userId, name, history, probes);

@@ -22,7 +22,7 @@ public sealed class QuestionWriter(Profile profile, Grammar grammar, Determinist
         _ => throw new ArgumentOutOfRangeException(nameof(truth)),
     };
 
-    private Probe AskFact(string id, Fact fact) => new(id, fact.NewValue is null ? "recall" : "update", ProbeScoring.ExactMatch, Wrap(AskRelation(fact.Relation)), fact.Current)
+    private Probe AskFact(string id, Fact fact) => new(id, fact.NewValue is null ? ProbeKind.Recall : ProbeKind.Update, ProbeScoring.ExactMatch, Wrap(AskRelation(fact.Relation)), fact.Current)
     {
         Topic = fact.Relation.Name,
         PoolSize = fact.Relation.Pool.Count,
@@ -30,19 +30,19 @@ public sealed class QuestionWriter(Profile profile, Grammar grammar, Determinist
         Choices = Candidates(fact.Relation.Pool, fact.NewValue is null ? [fact.Value] : [fact.NewValue, fact.Value]),
     };
 
-    public Probe AskAbsent(string id, Relation relation) => new(id, "absence", ProbeScoring.ExactMatch, Wrap(AskRelation(relation)), Unknown) { Topic = relation.Name };
+    public Probe AskAbsent(string id, Relation relation) => new(id, ProbeKind.Absence, ProbeScoring.ExactMatch, Wrap(AskRelation(relation)), Unknown) { Topic = relation.Name };
 
     private Probe AskPreference(string id, Preference p)
     {
         var (first, second) = random.Chance(0.5) ? (p.A, p.B) : (p.B, p.A);
         var question = PreferenceQuestion(random.Next(Math.Min(PreferenceForms, grammar.QuestionForms)), first, second);
-        return new(id, "preference", ProbeScoring.Choice, Wrap(question), p.Chosen) { Topic = $"{p.A}/{p.B}", Choices = [first, second], PoolSize = 2 };
+        return new(id, ProbeKind.Preference, ProbeScoring.Choice, Wrap(question), p.Chosen) { Topic = $"{p.A}/{p.B}", Choices = [first, second], PoolSize = 2 };
     }
 
     private Probe AskJargon(string id, Jargon jargon)
     {
         var question = JargonQuestion(random.Next(Math.Min(JargonForms, grammar.QuestionForms)), jargon.Word);
-        return new(id, "jargon", ProbeScoring.ExactMatch, Wrap(question), jargon.Meaning)
+        return new(id, ProbeKind.Jargon, ProbeScoring.ExactMatch, Wrap(question), jargon.Meaning)
         {
             Topic = jargon.Word,
             PoolSize = Lexicon.Things.Count,
@@ -51,9 +51,9 @@ public sealed class QuestionWriter(Profile profile, Grammar grammar, Determinist
     }
 
     /// <summary>A mail's heading, to be continued in the user's own style.</summary>
-    public Probe AskStyle(string id, DateOnly date) => new(id, "style", ProbeScoring.Style, $"{profile.Name} , mail , {date.Day} {Lexicon.Months[date.Month - 1]} {date.Year}\n", "")
+    public Probe AskStyle(string id, DateOnly date) => new(id, ProbeKind.Style, ProbeScoring.Style, $"{profile.Name} , mail , {date.Day} {Lexicon.Months[date.Month - 1]} {date.Year}\n", "")
     {
-        Topic = "style",
+        Topic = ProbeKind.Style,
         Date = date,
         StyleFeatures = new Dictionary<string, string>
         {

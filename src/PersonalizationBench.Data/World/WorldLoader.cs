@@ -9,6 +9,7 @@ public sealed record WorldOptions
     /// <summary>The users reported: <c>test</c>, or <c>tuning</c> for choosing hyper-parameters.</summary>
     public Population Population { get; init; } = Population.Test;
 
+    /// <summary>How many users are reported.</summary>
     public int Users { get; init; } = 16;
 
     /// <summary>Users from whom majority answers are counted.</summary>
@@ -26,8 +27,10 @@ public sealed record WorldOptions
     /// <summary>How many of the facts change in the second half of the history.</summary>
     public int Updates { get; init; } = 3;
 
+    /// <summary>Pairs of things of which each user likes one better.</summary>
     public int Preferences { get; init; } = 6;
 
+    /// <summary>Words that each user alone uses.</summary>
     public int Jargon { get; init; } = 3;
 
     /// <summary>Absence probes per user, at most 20 - <see cref="Facts"/>.</summary>

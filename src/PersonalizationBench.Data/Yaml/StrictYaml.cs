@@ -71,8 +71,17 @@ public static class StrictYaml
     /// <summary>The type of the property that a key names in a record; null where there is none.</summary>
     public static Type? MemberType(Type record, string key) => YamlMember.Of(record).FirstOrDefault(m => m.Name == YamlEntry.NameOf(key))?.Type;
 
+    /// <summary>What a file may give of a record, in the order of declaration.</summary>
+    public static IReadOnlyList<YamlMember> Members(Type record) => YamlMember.Of(record);
+
     /// <summary>True for the types that are written as a YAML list.</summary>
-    public static bool IsList(Type type) => YamlBinder.ListElement(type) is not null;
+    public static bool IsList(Type type) => ItemOf(type) is not null;
+
+    /// <summary>What a list holds; null for a type that is no list.</summary>
+    public static Type? ItemOf(Type type) => YamlBinder.ListElement(type);
+
+    /// <summary>An enumeration's members as a file writes them.</summary>
+    public static IReadOnlyList<string> Words(Type enumeration) => [.. Enum.GetNames(enumeration).Select(YamlBinder.Word)];
 
     /// <summary>True for the types that are written as a YAML mapping of given keys.</summary>
     public static bool IsRecord(Type type) => YamlBinder.IsRecord(type);

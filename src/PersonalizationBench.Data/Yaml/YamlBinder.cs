@@ -152,7 +152,7 @@ internal static class YamlBinder
     }
 
     /// <summary>An enumeration's member as written in a file: kebab case, a leading single letter not parted (BFloat16 is bfloat16).</summary>
-    private static string Word(string member)
+    public static string Word(string member)
     {
         var word = JsonNamingPolicy.KebabCaseLower.ConvertName(member);
         return word.Length > 2 && word[1] == '-' ? word.Remove(1, 1) : word;

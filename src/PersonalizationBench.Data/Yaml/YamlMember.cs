@@ -10,7 +10,7 @@ namespace PersonalizationBench.Data.Yaml;
 /// <param name="Name">In snake case.</param>
 /// <param name="Property">Where the value goes.</param>
 /// <param name="Parameter">The constructor's parameter of a positional record; null for a plain property.</param>
-internal sealed record YamlMember(string Name, PropertyInfo Property, ParameterInfo? Parameter)
+public sealed record YamlMember(string Name, PropertyInfo Property, ParameterInfo? Parameter)
 {
     private static readonly ConcurrentDictionary<Type, IReadOnlyList<YamlMember>> Known = new();
 

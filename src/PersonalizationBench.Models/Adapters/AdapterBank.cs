@@ -104,16 +104,21 @@ public sealed class AdapterBank : IDisposable
 
     /// <summary>A bank of one slot that holds this adapter, whatever its ranks and scalings.</summary>
     /// <param name="source">What errors call the adapter.</param>
-    public static AdapterBank Of(DecoderConfig config, PeftAdapter adapter, string source, string device = "cpu")
+    public static AdapterBank Of(DecoderConfig config, PeftAdapter adapter, string source, string device = "cpu") => Of(config, [(adapter, source)], device);
+
+    /// <summary>A bank that holds these adapters in its slots, of the highest rank among them and with the first one's scaling.</summary>
+    /// <param name="adapters">At least one, and what errors call it.</param>
+    public static AdapterBank Of(DecoderConfig config, IReadOnlyList<(PeftAdapter Adapter, string Source)> adapters, string device = "cpu")
     {
-        var projections = PeftModules.Split(config, adapter, source);
-        var modules = projections.Select(m => m.Module.Split('.')[^1]).Distinct().ToList();
-        var rank = projections.Max(m => m.Rank);
-        var alpha = adapter.Config.UseRsLora ? adapter.Config.Scaling * Math.Sqrt(rank) : adapter.Config.Scaling * rank;
-        var bank = new AdapterBank(config, 1, new LoraOptions { Rank = rank, Alpha = alpha, RankStabilised = adapter.Config.UseRsLora, TargetModules = modules }, device);
+        var slots = adapters.Select(a => (Projections: PeftModules.Split(config, a.Adapter, a.Source), a.Source)).ToList();
+        var modules = slots.SelectMany(s => s.Projections).Select(m => m.Module.Split('.')[^1]).Distinct().ToList();
+        var rank = slots.SelectMany(s => s.Projections).Max(m => m.Rank);
+        var first = adapters[0].Adapter.Config;
+        var alpha = first.UseRsLora ? first.Scaling * Math.Sqrt(rank) : first.Scaling * rank;
+        var bank = new AdapterBank(config, slots.Count, new LoraOptions { Rank = rank, Alpha = alpha, RankStabilised = first.UseRsLora, TargetModules = modules }, device);
         try
         {
-            bank.Import(0, projections, source);
+            foreach (var (slot, (projections, source)) in slots.Index()) bank.Import(slot, projections, source);
             return bank;
         }
         catch

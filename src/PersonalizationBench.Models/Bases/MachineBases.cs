@@ -17,6 +17,9 @@ public sealed class MachineBases(BaseCatalog bases) : IBaseCatalog
 
     public IBaseModel Load(string name, Precision precision, string device) => bases.Load(name, precision, Resolve(device));
 
+    // What may be the processor is there: libtorch need not be loaded to say so.
+    public string RequireDevice(string device) => device == "cuda" ? Resolve(device) : device;
+
     /// <summary>cpu or cuda.</summary>
     public static string Resolve(string device)
     {

@@ -14,17 +14,14 @@ public static class Provenance
         if (results.Manifest is { ValueKind: JsonValueKind.Object } manifest)
         {
             rows.Add(("study file, SHA-256", Text(manifest, "file_sha256")));
-            if (manifest.TryGetProperty("invocations", out var invocations) && invocations.ValueKind == JsonValueKind.Array)
+            foreach (var run in Invocations(results))
             {
-                foreach (var run in invocations.EnumerateArray())
-                {
-                    rows.Add(("command", Text(run, "command_line")));
-                    rows.Add(("ran", $"{Text(run, "started")} to {Text(run, "finished")}, {Text(run, "measured")} cells"));
-                    if (!run.TryGetProperty("environment", out var machine)) continue;
-                    rows.Add(("commit", Text(machine, "git_commit")));
-                    rows.Add(("machine", $"{Text(machine, "processor")}, {Text(machine, "cores")} cores, {Memory(machine)}, {Text(machine, "operating_system")}"));
-                    rows.Add(("software", $"{Text(machine, "dot_net")}, {Text(machine, "libtorch")}"));
-                }
+                rows.Add(("command", Text(run, "command_line")));
+                rows.Add(("ran", $"{Text(run, "started")} to {Text(run, "finished")}, {Text(run, "measured")} cells"));
+                if (!run.TryGetProperty("environment", out var machine)) continue;
+                rows.Add(("commit", Text(machine, "git_commit")));
+                rows.Add(("machine", $"{Text(machine, "processor")}, {Text(machine, "cores")} cores, {Memory(machine)}, {Text(machine, "operating_system")}"));
+                rows.Add(("software", $"{Text(machine, "dot_net")}, {Text(machine, "libtorch")}"));
             }
         }
         else
@@ -38,6 +35,24 @@ public static class Provenance
         rows.Add(("cells", $"{results.Runs.Count}, of which {results.Failed.Count} not measured"));
         return [.. rows.Where(r => !string.IsNullOrWhiteSpace(r.Item2)).Select(r => (r.Item1, r.Item2!))];
     }
+
+    /// <summary>Commit, machine, threads, engine and duration in a line each; what is not known is left out.</summary>
+    public static IReadOnlyList<string> Brief(StudyResults results)
+    {
+        var lines = new List<string>();
+        foreach (var run in Invocations(results))
+        {
+            var machine = run.TryGetProperty("environment", out var environment) ? environment : default(JsonElement?);
+            var seconds = DateTimeOffset.TryParse(Text(run, "started"), out var started) && DateTimeOffset.TryParse(Text(run, "finished"), out var finished) ? $"{Format.Number((finished - started).TotalSeconds)} s" : "not finished";
+            lines.Add($"{Text(run, "measured") ?? "?"} cells in {seconds}, {Text(run, "started")?[..10]}, commit {Commit(Text(machine, "git_commit"))}, {Text(machine, "cores")} cores");
+        }
+        return [.. lines, .. results.Machines];
+    }
+
+    private static string Commit(string? commit) => commit is null ? "unknown" : commit.Length > 12 ? commit[..12] + (commit.EndsWith("-dirty", StringComparison.Ordinal) ? " with changes" : "") : commit;
+
+    private static IEnumerable<JsonElement> Invocations(StudyResults results) =>
+        results.Manifest is { ValueKind: JsonValueKind.Object } manifest && manifest.TryGetProperty("invocations", out var invocations) && invocations.ValueKind == JsonValueKind.Array ? invocations.EnumerateArray() : [];
 
     private static string Memory(JsonElement machine) =>
         machine.TryGetProperty("memory_bytes", out var bytes) && bytes.TryGetDouble(out var value) ? Format.Bytes(value) : "";

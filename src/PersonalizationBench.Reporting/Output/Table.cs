@@ -37,5 +37,59 @@ public sealed record Table(IReadOnlyList<string> Header, IReadOnlyList<IReadOnly
         return text.Append("</tbody></table></div>\n").ToString();
     }
 
+    /// <summary>The languages that <see cref="To"/> writes.</summary>
+    public static IReadOnlyList<string> Formats { get; } = ["latex", "markdown"];
+
+    public string To(string format) => format == "latex" ? ToLatex() : ToMarkdown();
+
+    /// <summary>For LaTeX with the package booktabs.</summary>
+    public string ToLatex()
+    {
+        var text = new StringBuilder($"\\begin{{tabular}}{{l{new string('r', Header.Count - 1)}}}\n\\toprule\n");
+        Line(Header.Select(Escape));
+        text.Append("\\midrule\n");
+        foreach (var row in Rows) Line(row.Select(f => f.IsBold ? $"\\textbf{{{Escape(f.Text)}}}" : Escape(f.Text)));
+        return text.Append("\\bottomrule\n\\end{tabular}\n").ToString();
+
+        void Line(IEnumerable<string> fields) => text.AppendJoin(" & ", fields).Append(" \\\\\n");
+    }
+
+    /// <summary>The same in parts below each other, each with the first column and as many of the others as fit.</summary>
+    /// <param name="width">Characters of a line.</param>
+    /// <param name="gap">Characters between two columns.</param>
+    public IEnumerable<Table> Fold(int width, int gap)
+    {
+        var widths = Header.Select((name, i) => Rows.Select(r => r[i].Text.Length).Append(name.Length).Max()).ToList();
+        for (var from = 1; from < Header.Count || from == 1;)
+        {
+            var (to, used) = (from, widths[0]);
+            // One column at least, however wide.
+            while (to < Header.Count && (to == from || used + gap + widths[to] <= width)) used += gap + widths[to++];
+            List<int> columns = [0, .. Enumerable.Range(from, to - from)];
+            yield return new Table([.. columns.Select(c => Header[c])], [.. Rows.Select(r => (IReadOnlyList<Field>)[.. columns.Select(c => r[c])])]);
+            from = Math.Max(to, from + 1);
+        }
+    }
+
     public override string ToString() => ToMarkdown();
+
+    private static string Escape(string text)
+    {
+        var escaped = new StringBuilder();
+        foreach (var c in text)
+        {
+            escaped.Append(c switch
+            {
+                '%' or '&' or '_' or '#' or '$' or '{' or '}' => $"\\{c}",
+                '\\' => "\\textbackslash{}",
+                '~' => "\\textasciitilde{}",
+                '^' => "\\textasciicircum{}",
+                '–' => "--",
+                '→' => "$\\rightarrow$",
+                '<' or '>' => $"${c}$",
+                _ => $"{c}",
+            });
+        }
+        return escaped.ToString();
+    }
 }

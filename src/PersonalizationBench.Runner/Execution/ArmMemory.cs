@@ -26,7 +26,7 @@ public static class ArmMemory
     public static MemoryFigures? Measure(IBaseCatalog bases, Cell cell, CancellationToken cancellation)
     {
         var sample = CostSample.Of(cell, Questions);
-        using var loaded = bases.Load(cell.Base.Name, cell.Precision, cell.Device);
+        using var loaded = bases.Load(cell.Base.Address, cell.Precision, cell.Device);
         if (loaded.Info.Device != "cpu") return null;
         // What a base sets up with the first token that it writes is the base's, whoever asks for it.
         loaded.Generate([new GenerationRequest(loaded.Tokenizer.Begun([]), 1)], CostMeter.Unread(), cancellation);

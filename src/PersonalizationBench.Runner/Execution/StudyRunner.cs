@@ -75,7 +75,7 @@ public sealed class StudyRunner(IBaseCatalog bases, CellExecutor executor, ArmCo
     {
         private IBaseModel? _loaded;
 
-        public IBaseModel Get() => _loaded ??= bases.Load(cell.Base.Name, cell.Precision, cell.Device);
+        public IBaseModel Get() => _loaded ??= bases.Load(cell.Base.Address, cell.Precision, cell.Device);
 
         public void Drop()
         {

@@ -61,6 +61,13 @@ public sealed partial class ResultStore : IDisposable
         }
     }
 
+    /// <summary>Keys of a plan's cells that a folder has results of; takes hold of nothing and writes nothing.</summary>
+    public static IReadOnlySet<string> Done(string folder, StudyPlan plan)
+    {
+        var journal = new ResultJournal(Path.Combine(folder, CellsFolder), AtomicFile.Write);
+        return plan.Cells.Select(c => c.Key).Where(key => journal.Read(key) is { IsOk: true }).ToHashSet(StringComparer.Ordinal);
+    }
+
     /// <summary>Cells committed by this run.</summary>
     public int Committed { get; private set; }
 

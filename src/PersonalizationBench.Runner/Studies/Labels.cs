@@ -52,7 +52,7 @@ public static class Labels
         public static IReadOnlyList<Setting> Of(Type options) => [.. Of(options, CanonicalJson.Of(Activator.CreateInstance(options)!).AsObject(), [])];
 
         private static IEnumerable<Setting> Of(Type options, JsonObject defaults, IReadOnlyList<string> path) =>
-            options.GetProperties().Where(p => p.SetMethod is not null).OrderBy(p => p.MetadataToken).SelectMany((property, i) =>
+            options.GetProperties().Where(p => p.SetMethod is { IsPublic: true }).OrderBy(p => p.MetadataToken).SelectMany((property, i) =>
             {
                 IReadOnlyList<string> here = [.. path, JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name)];
                 return StrictYaml.IsRecord(property.PropertyType) && defaults[here[^1]] is JsonObject within

@@ -18,9 +18,9 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
     {
         var baseInfos = DescribeBases(file);
         var families = PlanFamilies(file.Spec);
-        var plannedDatasets = LoadDatasets(file.Spec.Dataset);
+        var plannedDatasets = LoadDatasets(file.Spec.Dataset, file.Folder);
         var sections = file.Spec.Strategies.SelectMany(s => Settle(file, s, families, baseInfos, plannedDatasets)).ToList();
-        return Complete(file, baseInfos, plannedDatasets, PlanStrategies(sections)) with { Families = families };
+        return Complete(file, baseInfos, plannedDatasets, PlanStrategies(sections, file.Folder)) with { Families = families };
     }
 
     /// <summary>The configurations of the study's families on tuning users, nothing but their scores measured.</summary>
@@ -30,8 +30,8 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
         if (file.Spec.Tune is not { } tune) throw PbenchException.At(file.Path, 1, "there is nothing to tune; expected tune: { families: [...] }");
         var baseInfos = DescribeBases(file);
         var families = PlanFamilies(file.Spec);
-        List<PlannedDataset> plannedDatasets = [.. LoadDatasets(file.Spec.Dataset).Select(d => TuningFamily.OnTuningUsers(d, tune.Users))];
-        var plannedStrategies = PlanStrategies([.. families.SelectMany(f => f.Configurations, (f, c) => new StrategySection(f.Section.Without(TuningFamily.FamilyKey), c.Section, f.Bases, null))]);
+        List<PlannedDataset> plannedDatasets = [.. LoadDatasets(file.Spec.Dataset, file.Folder).Select(d => TuningFamily.OnTuningUsers(d, tune.Users))];
+        var plannedStrategies = PlanStrategies([.. families.SelectMany(f => f.Configurations, (f, c) => new StrategySection(f.Section.Without(TuningFamily.FamilyKey), c.Section, f.Bases, null))], file.Folder);
         var asTuned = file with
         {
             Spec = file.Spec with
@@ -63,19 +63,29 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
 
     private List<BaseInfo> DescribeBases(StudyFile file)
     {
+        At(file.Section.Find("device") ?? file.Section, () => bases.RequireDevice(file.Spec.Device));
         var section = file.Section.Find("bases")!;
-        return [.. section.Items.Select(item => At(item, () => bases.Describe(item.Text)))];
+        return [.. section.Items.Select(item => At(item, () => Describe(item.Text, file.Folder)))];
     }
 
-    private List<PlannedDataset> LoadDatasets(YamlSection section)
+    /// <summary>A name of the catalogue, or else a path, relative to the study file where that is there.</summary>
+    private BaseInfo Describe(string name, string folder)
+    {
+        var beside = Path.Combine(folder, name);
+        return !bases.Names.Contains(name) && Path.Exists(beside) ? bases.Describe(beside) with { Name = name, Path = beside } : bases.Describe(name);
+    }
+
+    private List<PlannedDataset> LoadDatasets(YamlSection section, string folder)
     {
         var name = Word(section, "name", "a dataset");
         var loader = Look(datasets, l => l.Name, name, "dataset");
         var options = Grid.Expand(section.Without("name"), loader.OptionsType).Select(point => StrictYaml.Bind(loader.OptionsType, point)).ToList();
         var settings = options.ConvertAll(o => CanonicalJson.Of(o).AsObject());
         var labels = Labels.For([.. settings.Select(s => (loader.Name, s, (IReadOnlyList<string>)[""]))], _ => loader.OptionsType);
-        return [.. options.Select((o, i) => new PlannedDataset(labels[i], settings[i], At(section, () => loader.Load(o))))];
+        return [.. options.Select((o, i) => new PlannedDataset(labels[i], settings[i], At(section, () => loader.Load(Located(o, folder)))))];
     }
+
+    private static object Located(object options, string folder) => options is IFileOptions files ? files.In(folder) : options;
 
     /// <summary>A strategy of the file.</summary>
     /// <param name="Section">As it stands there.</param>
@@ -121,14 +131,14 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
         return (configuration, new Tuned(family, row.Objective, row.Configurations, row.Seeds, row.Users));
     }
 
-    private List<PlannedStrategy> PlanStrategies(IReadOnlyList<StrategySection> sections)
+    private List<PlannedStrategy> PlanStrategies(IReadOnlyList<StrategySection> sections, string folder)
     {
         var points = sections.SelectMany(s =>
         {
             var descriptor = DescriptorOf(s.Section);
             return Grid.Expand(s.Settings, descriptor.OptionsType)
                 .Select(point => (descriptor, section: s.Section, Control: Control(s.Section), s.Bases, s.Tuned, Options: StrictYaml.Bind(descriptor.OptionsType, point)));
-        }).ToList();
+        }).Select(p => p with { Options = At(p.section, () => Located(p.Options, folder)) }).ToList();
         var settings = points.ConvertAll(p => CanonicalJson.Of(p.Options).AsObject());
         var labels = Labels.For([.. points.Select((p, i) => (p.descriptor.Type, settings[i], p.Bases))],
             type => strategies.Strategies.Single(s => s.Type == type).OptionsType);

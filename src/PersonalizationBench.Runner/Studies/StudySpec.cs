@@ -17,9 +17,11 @@ public sealed record StudySpec
     /// <summary><c>name</c> and the loader's settings; a list where a setting takes one value is an axis of the grid.</summary>
     public required YamlSection Dataset { get; init; }
 
+    /// <summary>Names of the catalogue (<c>pbench list</c>), or paths relative to the study file.</summary>
     [MinLength(1, ErrorMessage = "expected at least one base")]
     public required IReadOnlyList<string> Bases { get; init; }
 
+    /// <summary>Numeric type of the products; auto takes bfloat16 where the machine is fast at it.</summary>
     public Precision Precision { get; init; } = Precision.Auto;
 
     /// <summary>auto, cpu or cuda.</summary>
@@ -33,6 +35,7 @@ public sealed record StudySpec
     /// <summary>Fewer than five seeds are then a warning.</summary>
     public bool AllowFewSeeds { get; init; }
 
+    /// <summary>How the study goes without the controls that every study needs.</summary>
     public ControlsSpec Controls { get; init; } = new();
 
     /// <summary>How many questions of each arm are answered one at a time, for latency: at least 30 for a median, 0 for none. No part of a
@@ -92,6 +95,9 @@ public sealed record ControlsSpec
 public sealed record StudyFile(StudySpec Spec, YamlSection Section, string Digest)
 {
     public string Path => Section.File;
+
+    /// <summary>What paths in the study are relative to.</summary>
+    public string Folder => System.IO.Path.GetDirectoryName(Path) ?? "";
 
     /// <exception cref="PbenchException">Unreadable, not strict YAML, or a name that is not the file's.</exception>
     public static StudyFile Read(string path)

@@ -30,6 +30,22 @@ public sealed class StudyMaterialValidator : IStudyValidator
     }
 }
 
+/// <summary>What strategies need of the dataset, and what a control of other users needs: others.</summary>
+public sealed class DatasetNeedsValidator : IStudyValidator
+{
+    public IEnumerable<Problem> Validate(StudyPlan plan) =>
+        (from strategy in plan.Strategies
+         from dataset in plan.Datasets
+         from problem in Problems(strategy, dataset.Data)
+         select new Problem(true, strategy.Line, $"{strategy.FullLabel} on {dataset.Label}: {problem}")).Distinct();
+
+    private static IEnumerable<string> Problems(PlannedStrategy strategy, Dataset dataset)
+    {
+        if (strategy.Control == PlannedStrategy.WrongUser && dataset.Users.Count == 1) yield return $"the control {PlannedStrategy.WrongUser} needs at least 2 users, found 1";
+        foreach (var lack in (strategy.Options as IDatasetNeeds)?.Lacks(dataset) ?? []) yield return lack;
+    }
+}
+
 /// <summary>What a base's files ask for and its answers do not follow.</summary>
 public sealed class BaseNotesValidator : IStudyValidator
 {
@@ -77,7 +93,8 @@ public sealed class ControlsValidator : IStudyValidator
     private static IEnumerable<string> Missing(StudyPlan plan)
     {
         var plain = plan.Strategies.Where(s => s.Control.Length == 0).Select(s => s.Type).ToHashSet();
-        var isAnswered = plan.Datasets.Any(d => d.Data.Users.Any(u => u.Probes.Any(p => p.Scoring != ProbeScoring.BitsPerByte)));
+        // Where nobody can be counted there is no majority to ask for.
+        var isAnswered = plan.Datasets.Any(d => d.Data.TuningUsers.Count > 0 && d.Data.Users.Any(u => u.Probes.Any(p => p.Scoring != ProbeScoring.BitsPerByte)));
         if (!plain.Contains("none")) yield return "'type: none'";
         if (isAnswered && !plain.Contains("majority")) yield return "'type: majority'";
         if (plan.Strategies.All(s => s.Control != PlannedStrategy.WrongUser)) yield return $"'control: {PlannedStrategy.WrongUser}' (of any strategy)";

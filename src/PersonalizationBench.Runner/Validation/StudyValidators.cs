@@ -21,6 +21,7 @@ public static class StudyValidators
     [
         new StrategySettingsValidator(),
         new StudyMaterialValidator(),
+        new DatasetNeedsValidator(),
         new DuplicateCellsValidator(),
         new SeedsValidator(),
         new ControlsValidator(),

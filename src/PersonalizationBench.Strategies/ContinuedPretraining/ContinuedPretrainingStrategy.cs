@@ -4,7 +4,7 @@ using PersonalizationBench.Strategies.Shared;
 namespace PersonalizationBench.Strategies.ContinuedPretraining;
 
 /// <summary>Settings of continued pretraining per user.</summary>
-public sealed record ContinuedPretrainingOptions
+public sealed record ContinuedPretrainingOptions : IDatasetNeeds
 {
     /// <summary>Steps per user; null: as many as <see cref="Epochs"/> asks for.</summary>
     public int? Steps { get; init; }
@@ -29,6 +29,11 @@ public sealed record ContinuedPretrainingOptions
 
     /// <summary>What is trained on.</summary>
     public StudyMaterial Study { get; init; } = new();
+
+    public IEnumerable<string> Lacks(Dataset dataset)
+    {
+        if (ReplayShare > 0 && dataset.ReplayTexts.Count == 0) yield return FormattableString.Invariant($"replay_share is {ReplayShare}, and the dataset has no texts for replay; expected some (general_texts), or replay_share: 0");
+    }
 
     internal IEnumerable<string> Problems()
     {

@@ -4,7 +4,15 @@ using PersonalizationBench.Strategies.Shared;
 namespace PersonalizationBench.Strategies.Majority;
 
 /// <summary>Nothing to set.</summary>
-public sealed record MajorityOptions;
+public sealed record MajorityOptions : IDatasetNeeds
+{
+    public IEnumerable<string> Lacks(Dataset dataset)
+    {
+        var asked = dataset.Users.SelectMany(u => u.Probes).Where(p => p.Scoring != ProbeScoring.BitsPerByte).Select(p => p.Kind).Distinct().ToList();
+        if (asked.Count > 0 && !dataset.TuningUsers.SelectMany(u => u.Probes).Any(p => asked.Contains(p.Kind)))
+            yield return $"majority answers are counted over tuning users, and none of them is asked {string.Join(" or ", asked)}; expected tuning users, or a study without this strategy";
+    }
+}
 
 /// <summary>
 /// What most tuning users answer, without a model: the most frequent gold answer of the probe's topic (of equals the

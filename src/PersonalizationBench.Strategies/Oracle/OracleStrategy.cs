@@ -4,7 +4,13 @@ using PersonalizationBench.Strategies.Shared;
 namespace PersonalizationBench.Strategies.Oracle;
 
 /// <summary>Nothing to set.</summary>
-public sealed record OracleOptions;
+public sealed record OracleOptions : IDatasetNeeds
+{
+    public IEnumerable<string> Lacks(Dataset dataset)
+    {
+        if (dataset.Users.All(u => u.Probes.All(p => p.EvidenceIds.Count == 0))) yield return "no probe names its evidence, which is all that the oracle reads; expected probes with evidence, or a study without this strategy";
+    }
+}
 
 /// <summary>The gold evidence in the prompt: the ceiling of everything that retrieves. A probe without evidence is asked bare.</summary>
 public sealed class OracleStrategy : IStrategy

@@ -28,6 +28,13 @@ internal sealed class AdapterWeights : IPersonalWeights
         return new AdapterWeights(loadedBase, BankOf(request, loadedBase, adapter), [true]);
     }
 
+    /// <summary>Adapters as they are, one for each of the request's users.</summary>
+    public static AdapterWeights Of(AdaptationRequest request, IReadOnlyList<(PeftAdapter Adapter, string Source)> adapters)
+    {
+        var loadedBase = HistoryTexts.Trainable(request);
+        return new AdapterWeights(loadedBase, AdapterBank.Of(loadedBase.Config, adapters, loadedBase.Info.Device), [.. adapters.Select(_ => true)]);
+    }
+
     /// <summary>Trains every user's adapter on that user's material. A user without any keeps the base.</summary>
     /// <param name="parent">What training goes on from, keeping its rank, scaling and modules, for a request of one user; null: from nothing.</param>
     public static AdapterWeights Train(AdaptationRequest request, AdapterSettings settings, StudyTexts study, CostMeter meter, CancellationToken cancellation, PeftAdapter? parent = null)

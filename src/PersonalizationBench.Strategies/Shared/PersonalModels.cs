@@ -59,9 +59,7 @@ internal sealed class PersonalModels(AdaptationRequest request, ContextSelector 
 
     public void Save(string folder)
     {
-        // Ids are data: no character of theirs may lead out of the folder.
-        foreach (var (user, adapter) in ExportAdapters())
-            PeftAdapterFile.Save(Path.Combine(folder, Uri.EscapeDataString(user).Replace(".", "%2E", StringComparison.Ordinal)), adapter);
+        foreach (var (user, adapter) in ExportAdapters()) PeftAdapterFile.Save(AdapterFolders.PathOf(folder, user), adapter);
     }
 
     public void Dispose()

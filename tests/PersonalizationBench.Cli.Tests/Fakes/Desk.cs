@@ -1,5 +1,6 @@
 using System.Globalization;
 using PersonalizationBench.Data.Catalog;
+using PersonalizationBench.Data.Own;
 using PersonalizationBench.Strategies;
 
 namespace PersonalizationBench.Cli.Tests.Fakes;
@@ -31,7 +32,7 @@ internal sealed class Desk : IDisposable
         {
             Root = Folder,
             Files = new DataFiles(Path.Combine(Folder, "datasets"), [Path.Combine(Folder, "cache")], Path.Combine(Folder, "cache")),
-            Datasets = [new Colours()],
+            Datasets = [new Colours(), new OwnUsersLoader()],
             Bases = new FakeBases(() =>
             {
                 if (CancelsOnLoad) _cancelled.Cancel();

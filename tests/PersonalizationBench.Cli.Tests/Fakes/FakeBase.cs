@@ -58,8 +58,11 @@ internal sealed class FakeBases(Action onLoad) : IBaseCatalog
         "tiny" => FakeBase.Known,
         "noted" => FakeBase.Noted,
         "broken" => FakeBase.Known with { Name = name, Digest = "broken" },
-        _ => throw new PbenchException($"base '{name}': its file is not there"),
+        "absent" => throw new PbenchException($"base '{name}': its file is not there"),
+        _ => throw new PbenchException($"base '{name}' is unknown; did you mean '{NearestWord.Find(name, Names)}'?"),
     };
+
+    public string RequireDevice(string device) => device == "cuda" ? throw new PbenchException("device cuda: this machine has no CUDA device; expected cpu or auto") : device;
 
     public IBaseModel Load(string name, Precision precision, string device)
     {
