@@ -23,8 +23,12 @@ internal static class CostsCommand
             var started = workbench.Clock.GetUtcNow();
             var plan = workbench.Planner.Plan(StudyFile.Read(parse.GetRequiredValue(s_study)));
             var cells = ArmCosts.Standing(plan, plan.Bases[0].Name).ToList();
-            var orders = new[] { cells, Enumerable.Reverse(cells).ToList() }.Select(order => Measure(workbench, plan, order, cancellation)).ToList();
-            var records = cells.ConvertAll(c => Record(plan, c, orders[0][c], orders[1][c]));
+            List<Cell>[] orders = [cells, [.. Enumerable.Reverse(cells)]];
+            // There, back, back and there again, half the questions each: what the machine gains or loses on the way is both orders' alike.
+            var times = new[] { 0, 1, 1, 0 }.Select(order => (Order: order, Times: Time(workbench, plan, orders[order], cancellation))).ToLookup(p => p.Order, p => p.Times);
+            // One process after another: in this command the order is what is looked at.
+            var memory = orders.Select(order => order.Where(c => c.Strategy.Control.Length == 0).ToDictionary(c => c.Key, c => workbench.FreshProcess?.MeasureMemory(plan, c, cancellation))).ToList();
+            var records = cells.ConvertAll(c => Record(plan, c, Of(c, 0), Of(c, 1)));
             var folder = parse.GetValue(s_output) ?? Path.Combine(workbench.ResultsFolder, "costs");
             BenchFolder.Write(folder, "costs.csv", records, "pbench bench costs", new JsonObject { ["study"] = plan.Name }, started, workbench.Libtorch());
             AtomicFile.WriteText(Path.Combine(folder, "README.md"), CostOrdersPage.Of(records));
@@ -32,24 +36,18 @@ internal static class CostsCommand
             foreach (var verdict in CostOrdersPage.Verdicts(records)) workbench.Output.WriteLine(verdict);
             workbench.Output.WriteLine($"written: {ShownPath.Of(folder)}");
             return Task.FromResult(0);
+
+            (Interval? FirstToken, MemoryFigures? Memory) Of(Cell cell, int order) => (Latency.OfSeconds([.. times[order].SelectMany(t => t[cell.Key])]).P50, memory[order].GetValueOrDefault(cell.Key));
         });
         return command;
     }
 
-    private static Dictionary<Cell, (Interval? FirstToken, MemoryFigures? Memory)> Measure(Workbench bench, StudyPlan plan, IReadOnlyList<Cell> order, CancellationToken cancellation)
+    /// <summary>Of every arm, by its cell's key, the seconds from question to first token.</summary>
+    private static Dictionary<string, IReadOnlyList<double>> Time(Workbench bench, StudyPlan plan, IReadOnlyList<Cell> order, CancellationToken cancellation)
     {
-        var measured = new Dictionary<Cell, (Interval?, MemoryFigures?)>(ReferenceEqualityComparer.Instance);
-        using (var loaded = bench.Bases.Load(order[0].Base.Address, order[0].Precision, order[0].Device))
-        {
-            foreach (var (cell, times) in ArmCosts.Time(order, plan.File.Spec.LatencyProbes, loaded, bench.Clock, cancellation))
-            {
-                if (times.Failure is { } failure) throw new PbenchException($"{cell.Name}: {failure.Message}", failure);
-                measured[cell] = (Latency.OfSeconds(times.FirstToken).P50, null);
-            }
-        }
-        // One after another: in this command the order is what is looked at.
-        foreach (var cell in order.Where(c => c.Strategy.Control.Length == 0)) measured[cell] = (measured[cell].Item1, bench.FreshProcess?.MeasureMemory(plan, cell, cancellation));
-        return measured;
+        using var loaded = bench.Bases.Load(order[0].Base.Address, order[0].Precision, order[0].Device);
+        return ArmCosts.Time(order, (plan.File.Spec.LatencyProbes + 1) / 2, loaded, bench.Clock, cancellation)
+            .ToDictionary(t => t.Cell.Key, t => t.Times.Failure is { } failure ? throw new PbenchException($"{t.Cell.Name}: {failure.Message}", failure) : t.Times.FirstToken);
     }
 
     private static CostOrderRecord Record(StudyPlan plan, Cell cell, (Interval? FirstToken, MemoryFigures? Memory) forward, (Interval? FirstToken, MemoryFigures? Memory) reversed) => new()

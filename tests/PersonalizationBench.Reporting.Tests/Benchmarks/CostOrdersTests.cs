@@ -36,7 +36,7 @@ public sealed class CostOrdersTests
         ];
         Assert.Equal(
             [
-                "Peak memory of the two orders is at most 4.0 % apart (rag); differences up to 1 MiB, which the kernel does not tell, left out.",
+                "Peak memory of the two orders differs by at most 4 MB; where it differs by more than 1 MiB, which is what the kernel tells, by at most 4.0 %.",
                 "Of 3 arms, 1 have the median of one order in the interval of the other.",
                 "Identical computations, an arm and its wrong-user control, are at most 1.25 times as slow as each other.",
             ],
