@@ -12,7 +12,8 @@ public sealed record AdaptSource(string UserId, string UserName, IReadOnlyList<D
 {
     public const string OldFacts = "old facts", NewFacts = "new facts", HeldOut = "held out";
 
-    public int MaxAnswerTokens { get; init; } = 16;
+    /// <summary>Of the longest answer that is read.</summary>
+    public int MaxAnswerCharacters { get; init; } = 64;
 
     public IReadOnlyList<string> StopTexts { get; init; } = ["\n"];
 

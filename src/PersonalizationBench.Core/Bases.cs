@@ -43,6 +43,10 @@ public sealed record BaseInfo(string Name, string Architecture, string Digest, l
     /// <summary>Ids that end a text beside the tokenizer's own, as the base's files say.</summary>
     public IReadOnlyList<int> EndIds { get; init; } = [];
 
+    /// <summary>The base's tokenizer, read when it is asked for; null where nobody can say.</summary>
+    [JsonIgnore]
+    public Lazy<ITokenizer>? Tokenizer { get; init; }
+
     /// <summary>What the base's files ask for and answers do not follow, in a sentence each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }

@@ -19,7 +19,7 @@ public static class DatasetDigest
         content.Text(dataset.Format.DocumentSeparator);
         content.Texts(dataset.HeldOutTexts);
         content.Texts(dataset.ReplayTexts);
-        content.Number(dataset.MaxAnswerTokens);
+        content.Number(dataset.MaxAnswerCharacters);
         content.Texts(dataset.StopTexts);
         // Behind everything else, and only where there is something: data sets without them keep their digests.
         if (dataset.UnknownAnswer is { } unknown) content.Texts(["unknown answer", unknown]);

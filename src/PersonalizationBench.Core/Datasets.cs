@@ -22,8 +22,9 @@ public sealed record Dataset(string Name, string Digest, IReadOnlyList<User> Use
 
     public IReadOnlyList<string> ReplayTexts { get; init; } = [];
 
-    /// <summary>Upper bound on the tokens of an answer.</summary>
-    public int MaxAnswerTokens { get; init; } = 8;
+    /// <summary>Characters of the longest answer that is read; longer than every accepted answer, so that one that goes on is seen to. How many
+    /// tokens that takes is the base's matter: see <see cref="AnswerLimit"/>.</summary>
+    public int MaxAnswerCharacters { get; init; } = 64;
 
     /// <summary>The answer that is right where no document tells; null where the data set has no word for it.</summary>
     public string? UnknownAnswer { get; init; }

@@ -120,10 +120,16 @@ public sealed record RunRecord
     public double? EvidenceRecall { get; init; }
     /// <summary>Share of probes in whose prompt any document stood: for a strategy that looks up what it is unsure of, how often it did.</summary>
     public double? ContextShare { get; init; }
-    /// <summary>Bits per byte on general held-out text with the bare base.</summary>
+    /// <summary>Bits per byte on general held-out text with the bare base: mean over users, each on texts of its own.</summary>
     public double? HeldOutBitsPerByteBefore { get; init; }
-    /// <summary>The same with the users' personal models, mean over users: what rose was forgotten.</summary>
+    /// <summary>The same texts with the users' personal models, mean over users: what rose was forgotten.</summary>
     public double? HeldOutBitsPerByteAfter { get; init; }
+    /// <summary>How many different texts that were; empty in rows of earlier layouts, as are the next two.</summary>
+    public int? HeldOutTexts { get; init; }
+    /// <summary>Median over users and their texts of what a text's bits per byte changed by.</summary>
+    public double? HeldOutChangeMedian { get; init; }
+    /// <summary>Standard error of after minus before: users differ, and so do their texts.</summary>
+    public double? HeldOutChangeError { get; init; }
 
     /// <summary>The base's architecture, such as llama.</summary>
     public string BaseArchitecture { get; init; } = "";
@@ -160,7 +166,7 @@ public sealed record ProbeRecord
     public required string ProbeId { get; init; }
     /// <summary>The kind of probe, such as recall.</summary>
     public required string Kind { get; init; }
-    /// <summary>exact-match, choice, style or bits-per-byte.</summary>
+    /// <summary>exact-match, contains, token-f1, answered, choice, choice-normalized, style or bits-per-byte.</summary>
     public required string Metric { get; init; }
     /// <summary>0..1 for accuracies and style; bits per byte for likelihood.</summary>
     public required double Score { get; init; }

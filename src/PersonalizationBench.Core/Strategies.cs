@@ -6,7 +6,7 @@ namespace PersonalizationBench.Core;
 /// <param name="TuningUsers">Other users, probes included: what may be learned about users in general.</param>
 /// <param name="Format">How prompts are composed.</param>
 /// <param name="ReplayTexts">General text for replay.</param>
-/// <param name="MaxAnswerTokens">Upper bound on a generated answer.</param>
+/// <param name="MaxAnswerTokens">Upper bound on a generated answer, from <see cref="AnswerLimit"/>.</param>
 /// <param name="StopTexts">Where an answer ends.</param>
 /// <param name="Seed">The only source of randomness.</param>
 public sealed record AdaptationRequest(
@@ -57,6 +57,14 @@ public interface IPersonalModels : IDisposable
     /// <summary>Natural-log likelihood of general texts under each user's personal model without any context:
     /// <c>[user][text]</c>, users in the order of the request. What adaptation made worse here was forgotten.</summary>
     IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<string> texts, CancellationToken cancellation);
+
+    /// <summary>The same of texts that differ from user to user, <c>[user][text]</c> as they are given.</summary>
+    IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<IReadOnlyList<string>> textsOfUsers, CancellationToken cancellation)
+    {
+        var texts = textsOfUsers.SelectMany(t => t).Distinct().ToList();
+        var scores = ScoreTexts(texts, cancellation);
+        return [.. textsOfUsers.Select((own, user) => (IReadOnlyList<double>)[.. own.Select(t => scores[user][texts.IndexOf(t)])])];
+    }
 
     /// <summary>What the base answered to itself and was then trained on; empty where the material is documents alone.</summary>
     IReadOnlyList<StudyPair> StudyPairs => [];

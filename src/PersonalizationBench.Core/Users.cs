@@ -116,6 +116,10 @@ public sealed record Answer(string UserId, string ProbeId, string Text)
     /// <summary>The chosen one of <see cref="Question.Choices"/>; -1 where there were none.</summary>
     public int Choice { get; init; } = -1;
 
+    /// <summary>The choice of the highest log-likelihood per UTF-8 byte (lm-evaluation-harness's acc_norm), so that longer ones have no
+    /// disadvantage; -1 where there were none, or nothing that gives likelihoods chose.</summary>
+    public int ChoiceNormalized { get; init; } = -1;
+
     /// <summary>Natural-log likelihood of the continuation; null unless one was scored.</summary>
     public double? LogLikelihood { get; init; }
 

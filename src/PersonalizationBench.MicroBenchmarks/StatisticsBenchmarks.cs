@@ -13,10 +13,13 @@ public class StatisticsBenchmarks
     public void Setup() => (_treatment, _baseline) = (Draw(0.7, 1), Draw(0.5, 2));
 
     [Benchmark]
-    public Interval Bootstrap() => ClusteredBootstrap.Mean(_treatment);
+    public Interval Posterior() => MeanInterval.Of(_treatment, ScoreKind.ZeroOne);
 
     [Benchmark]
-    public Comparison Paired() => PairedComparison.Compare(_treatment, _baseline);
+    public Interval Bootstrap() => MeanInterval.Of(_treatment, ScoreKind.Share);
+
+    [Benchmark]
+    public IReadOnlyList<Comparison> Paired() => PairedComparison.Family([new PairedDifferences(_treatment, _baseline)], ScoreKind.ZeroOne);
 
     private static List<ScoredProbe> Draw(double accuracy, long seed)
     {

@@ -87,9 +87,14 @@ public sealed class Arm
 }
 
 /// <summary>What is measured: a kind of probe and how it is judged.</summary>
-/// <param name="IsSecondary">The choice accuracy beside a kind's exact match.</param>
+/// <param name="IsSecondary">A second look at the same answers, such as the choice accuracy beside a kind's exact match.</param>
 public sealed record Measure(string Kind, string Metric, bool IsSecondary)
 {
+    /// <summary>Whether arms are told apart by it: looks beside the score that a probe asks for are shown, not tested.</summary>
+    public bool IsCompared => !Evaluation.Metrics.Metric.IsBesideAnother(Metric);
+
+    public Evaluation.Statistics.ScoreKind Scores => Evaluation.Metrics.Metric.KindOf(Metric);
+
     public bool IsHigherBetter => Evaluation.Metrics.Metric.IsHigherBetter(Metric);
 
     /// <summary>Such as "recall", "recall (choice)", "continuation".</summary>
@@ -100,9 +105,15 @@ public sealed record Measure(string Kind, string Metric, bool IsSecondary)
     {
         Evaluation.Metrics.Metric.BitsPerByte => "bits per byte (lower is better)",
         Evaluation.Metrics.Metric.Style => "style features shown (%)",
-        Evaluation.Metrics.Metric.Choice => "right choices (%)",
+        Evaluation.Metrics.Metric.Choice or Evaluation.Metrics.Metric.ChoiceNormalized => "right choices (%)",
         _ => "exact matches (%)",
     };
 
     public string Show(Evaluation.Statistics.Interval interval) => IsHigherBetter ? Format.Percent(interval) : Format.Bits(interval);
+
+    /// <summary>For a screen: whole percents.</summary>
+    public string ShowShort(Evaluation.Statistics.Interval interval) => IsHigherBetter ? Format.WholePercent(interval) : Format.Bits(interval);
+
+    /// <summary>A difference that may be infinite, in words with its unit.</summary>
+    public string ShowSize(double difference) => IsHigherBetter ? $"{Format.Percent(difference)} points" : $"{Format.Bits(difference)} bits per byte";
 }

@@ -1,3 +1,4 @@
+using PersonalizationBench.Evaluation.Metrics;
 using PersonalizationBench.Evaluation.Statistics;
 using PersonalizationBench.Reporting.Analysis;
 using PersonalizationBench.Reporting.Charts;
@@ -13,7 +14,9 @@ public sealed record Figure(string Name, string Title, string Caption, Picture P
 /// <summary>The figures of a study. Each is null where the study lacks what it shows.</summary>
 public static class Figures
 {
-    private const string Bars = "Bars are 95 % intervals (bootstrap over users and seeds). Hollow: the wrong user's history or adapter.";
+    private const string Bars = "Bars are 95 % intervals over users and seeds. Hollow: the wrong user's history or adapter.";
+
+    private const string Lines = " Dashed: chance, and for style what a text reaches that is the same for everyone. Dotted: the majority answer, common to all users.";
 
     public static IReadOnlyList<Figure> All(StudyResults results) =>
         [.. new[] { AccuracyByStrategy(results), ChoiceByStrategy(results), LikelihoodByStrategy(results), ByAdapterBytes(results), Forgetting(results) }.OfType<Figure>(), .. CostFigures.All(results), .. ScalingFigures.All(results), .. KindFigures.All(results)];
@@ -68,7 +71,7 @@ public static class Figures
         var dots = arms.Select(a => Forgotten.Of(a) is { } delta ? new Dot(delta.Estimate, delta.Units > 1 ? delta.Low : null, delta.Units > 1 ? delta.High : null) : null).ToList();
         DotPanel[] panels = [new("Forgetting", "dashed: the bare base; right of it is worse", Around([.. dots, new Dot(0, null, null)]), "bits per byte on general held-out text, after minus before", 0, dots)];
         const string title = "Forgetting";
-        return new Figure("forgetting", title, "Bars are 95 % intervals over seeds (Student's t). Hollow: the wrong user's adapter.", DotChart.Draw(title, Rows(arms), panels), VegaLite.Dots(title, Rows(arms), panels));
+        return new Figure("forgetting", title, "Bars are 95 % intervals over users, each asked about texts of its own, and seeds. Hollow: the wrong user's adapter.", DotChart.Draw(title, Rows(arms), panels), VegaLite.Dots(title, Rows(arms), panels));
     }
 
     private static Figure? ByStrategy(StudyResults results, string name, string title, IEnumerable<Measure> measures)
@@ -78,9 +81,15 @@ public static class Figures
         {
             var means = results.Arms.Select(a => results.Mean(a, measure)).ToList();
             var chance = means.Select(m => m?.Chance).FirstOrDefault(c => c is not null);
-            return new DotPanel(measure.Name, chance is null ? "no chance level" : $"dashed: chance, {Format.Percent(chance.Value)} %", Scale.Share(4), measure.Unit, chance, [.. means.Select(m => DotOf(m?.Mean))]);
+            var common = means.FirstOrDefault(m => m?.Arm.First.Strategy == "majority" && !m.Arm.IsWrongUser)?.Mean.Estimate;
+            string[] known = [
+                .. chance is null ? Array.Empty<string>() : [$"{(measure.Metric == Metric.Style ? "constant text" : "chance")} {Format.Percent(chance.Value)}"],
+                .. common > 0 ? [$"majority {Format.Percent(common.Value)}"] : Array.Empty<string>(),
+            ];
+            var lines = known.Length == 0 ? "no chance level" : string.Join(", ", known) + " %";
+            return new DotPanel(measure.Name, lines, Scale.Share(4), measure.Unit, chance, [.. means.Select(m => DotOf(m?.Mean))]) { Common = common > 0 ? common : null };
         }).ToList();
-        return panels.Count == 0 || rows.Count == 0 ? null : new Figure(name, title, Bars, DotChart.Draw(title, rows, panels), VegaLite.Dots(title, rows, panels));
+        return panels.Count == 0 || rows.Count == 0 ? null : new Figure(name, title, Bars + Lines, DotChart.Draw(title, rows, panels), VegaLite.Dots(title, rows, panels));
     }
 
     private static IEnumerable<ScatterPanel> SweepPanels(StudyResults results, List<Arm> arms)

@@ -27,13 +27,17 @@ public static class Format
 
     public static string Percent(Interval interval) => $"{Percent(interval.Estimate)} [{Percent(interval.Low)}, {Percent(interval.High)}]";
 
+    /// <summary>0.923 [0.88, 0.95] as 92 [88, 95].</summary>
+    public static string WholePercent(Interval interval) => $"{Whole(100 * interval.Estimate)} [{Whole(100 * interval.Low)}, {Whole(100 * interval.High)}]";
+
     /// <summary>With decimal prefixes: 3.5 M.</summary>
     public static string Count(double count) => Prefixed(count, "").TrimEnd();
 
     /// <summary>Three decimals: bits per byte.</summary>
     public static string Bits(double bits) => bits.ToString("F3", CultureInfo.InvariantCulture);
 
-    public static string Bits(Interval interval) => $"{Bits(interval.Estimate)} [{Bits(interval.Low)}, {Bits(interval.High)}]";
+    /// <summary>Of a single user or run there is no interval.</summary>
+    public static string Bits(Interval interval) => interval.Units == 1 ? Bits(interval.Estimate) : $"{Bits(interval.Estimate)} [{Bits(interval.Low)}, {Bits(interval.High)}]";
 
     /// <summary>With decimal prefixes: 1.2 kB.</summary>
     public static string Bytes(double bytes) => Prefixed(bytes, "B");

@@ -8,7 +8,7 @@ namespace PersonalizationBench.Reporting;
 public static class ScalingFigures
 {
     private const int FewestSizes = 3;
-    private const string Bars = "Bars are 95 % intervals (bootstrap over users and seeds).";
+    private const string Bars = "Bars are 95 % intervals over users and seeds.";
 
     public static IReadOnlyList<Figure> All(StudyResults results) =>
         [.. new[] { ByBaseSize(results), ByRank(results), ByContext(results) }.OfType<Figure>()];

@@ -26,7 +26,7 @@ public sealed class StudyResults
         Arms = MakeArms(runs);
         // What is asked most comes first: figures of one measure show that one.
         var order = probes.GroupBy(p => (p.Kind, p.Metric)).OrderByDescending(g => g.Count()).Select(g => g.Key).ToList();
-        Measures = [.. order.Select(m => new Measure(m.Kind, m.Metric, m.Metric == Metric.Choice && order.Contains((m.Kind, Metric.ExactMatch)))).OrderBy(m => m.IsSecondary)];
+        Measures = [.. order.Select(m => new Measure(m.Kind, m.Metric, Metric.IsBesideAnother(m.Metric) || (m.Metric == Metric.Choice && order.Contains((m.Kind, Metric.ExactMatch))))).OrderBy(m => m.IsSecondary)];
         Analysis = new StudyAnalysis(this);
     }
 
@@ -42,7 +42,7 @@ public sealed class StudyResults
     /// <summary>What was compared, by family and then in the order of the study.</summary>
     public IReadOnlyList<Arm> Arms { get; }
 
-    /// <summary>What was measured, in the order of the probes; choice accuracies beside an exact match come last.</summary>
+    /// <summary>What was measured, in the order of the probes; what stands beside another score comes last.</summary>
     public IReadOnlyList<Measure> Measures { get; }
 
     /// <summary>The different engines and machines that measured; where there are several, tables say which.</summary>
@@ -91,7 +91,7 @@ public sealed class StudyResults
         var chances = arm.Runs.SelectMany(run => ProbesOf(run, measure)).Select(p => p.Chance).ToList();
         return _means[(arm, measure)] = scores.Count == 0 ? null : new MeasuredMean(
             arm, measure,
-            ClusteredBootstrap.Mean(scores, measure.IsHigherBetter ? BootstrapOptions.Share : new BootstrapOptions()),
+            MeanInterval.Of(scores, measure.Scores),
             chances.Contains(null) ? null : chances.Average());
     }
 
@@ -105,7 +105,32 @@ public sealed class StudyResults
             from arm in Arms
             let scores = unit.SelectMany(m => Scores(arm, m)).ToList()
             where scores.Count > 0
-            select new MeasuredMean(arm, unit.First() with { Kind = "all" }, ClusteredBootstrap.Mean(scores, unit.Key ? BootstrapOptions.Share : new BootstrapOptions()), null)];
+            let kinds = unit.Select(m => m.Scores).Distinct().ToList()
+            select new MeasuredMean(arm, unit.First() with { Kind = "all" }, MeanInterval.Of(scores, kinds.Count == 1 ? kinds[0] : ScoreKind.Share), null)];
+    }
+
+    /// <summary>The mean of an arm over those probes alone whose kind of question was in its study material, or was not; null where there are none.</summary>
+    public Interval? Mean(Arm arm, Measure measure, bool isAnticipated)
+    {
+        List<ScoredProbe> scores = [..
+            from run in arm.Runs
+            from probe in ProbesOf(run, measure)
+            where probe.Anticipated == (isAnticipated ? "true" : "false")
+            select new ScoredProbe(probe.UserId, probe.ProbeId, run.Seed, probe.Score)];
+        return scores.Count == 0 ? null : MeanInterval.Of(scores, measure.Scores);
+    }
+
+    /// <summary>The mean of an exact match over those probes alone that an arm answered, right or wrong; null where that is not known or there are none.</summary>
+    public Interval? RightWhereAnswered(Arm arm, Measure exactMatch)
+    {
+        var answered = new Measure(exactMatch.Kind, Metric.Answered, true);
+        List<ScoredProbe> scores = [..
+            from run in arm.Runs
+            let said = ProbesOf(run, answered).Where(p => p.Score == 1).Select(p => (p.UserId, p.ProbeId)).ToHashSet()
+            from probe in ProbesOf(run, exactMatch)
+            where said.Contains((probe.UserId, probe.ProbeId))
+            select new ScoredProbe(probe.UserId, probe.ProbeId, run.Seed, probe.Score)];
+        return scores.Count == 0 ? null : MeanInterval.Of(scores, exactMatch.Scores);
     }
 
     /// <summary>The key table: arms down, measures and the main costs across.</summary>

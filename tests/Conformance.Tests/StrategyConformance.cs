@@ -222,12 +222,15 @@ public abstract class StrategyConformance : IDisposable
     }
 
     [Fact]
-    public void The_wrong_users_control_gives_everyone_the_next_ones_history()
+    public void The_wrong_users_control_gives_everyone_the_history_of_another_one()
     {
         var users = TinyUsers.Make(3);
         var rotated = users.Select((u, i) => users[(i + 1) % 3] with { Id = u.Id, Name = u.Name, Probes = u.Probes }).ToList();
         var wrong = Run(users, Catalog.WithWrongUsers(Strategy));
         if (ReadsHistory) AssertSame(Run(rotated), wrong);
+        // Another seed, another rotation.
+        var second = users.Select((u, i) => users[(i + 2) % 3] with { Id = u.Id, Name = u.Name, Probes = u.Probes }).ToList();
+        if (ReadsHistory) AssertSame(Run(second, seed: 2), Run(users, Catalog.WithWrongUsers(Strategy), seed: 2));
         Assert.Equal(Strategy.IsTrained, Catalog.WithWrongUsers(Strategy).IsTrained);
         Assert.Equal(Strategy.SeesEvidence, Catalog.WithWrongUsers(Strategy).SeesEvidence);
         if (!IsPersonal) AssertSame(Run(users), wrong);

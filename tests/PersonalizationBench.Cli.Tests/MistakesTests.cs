@@ -14,7 +14,7 @@ public sealed class MistakesTests : IDisposable
           name: jsonl
           users: users.jsonl
           tuning_share: 0.25
-          max_answer_tokens: 8
+          max_answer_characters: 80
         bases: [tiny]
         seeds: [1, 2, 3, 4, 5]
         latency_probes: 2
@@ -77,8 +77,8 @@ public sealed class MistakesTests : IDisposable
     [InlineData("tuning_share: 0.25", "tuning_share: 0,25", "dataset.tuning_share", "expected a number, found '0,25'")]
     [InlineData("tuning_share: 0.25", "tunning_share: 0.25", "'tunning_share'", "did you mean 'tuning_share'?")]
     [InlineData("tuning_share: 0.25", "tuning_share: 0", "majority", "expected tuning users", 13)]
-    [InlineData("max_answer_tokens: 8", "max_answer_token: 8", "'max_answer_token'", "did you mean 'max_answer_tokens'?")]
-    [InlineData("max_answer_tokens: 8", "max_answer_tokens: 0", "dataset.max_answer_tokens", "expected a value between 1 and 4096, found 0")]
+    [InlineData("max_answer_characters: 80", "max_answer_character: 80", "'max_answer_character'", "did you mean 'max_answer_characters'?")]
+    [InlineData("max_answer_characters: 80", "max_answer_characters: 0", "dataset.max_answer_characters", "expected a value between 1 and 4096, found 0")]
     [InlineData("bases: [tiny]", "bases: [tinny]", "bases[0]", "did you mean 'tiny'?")]
     [InlineData("bases: [tiny]", "bases: tiny", "bases", "expected a list, found 'tiny'")]
     [InlineData("bases: [tiny]", "bases: []", "bases", "expected at least one base")]

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using CsvHelper;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
+using PersonalizationBench.Evaluation.Simulations;
 using PersonalizationBench.Reporting.Benchmarks;
 using PersonalizationBench.Reporting.Ladders;
 
@@ -35,10 +36,12 @@ public sealed partial class CommittedTablesTests
         "adapt" => Rewritten<AdaptRecord>(path),
         "chosen" => Rewritten<ChosenRecord>(path),
         "costs" => Rewritten<CostOrderRecord>(path),
+        "coverage" => Rewritten<CoverageRecord>(path),
         "crash" => Rewritten<CrashRecord>(path),
         "decode" => Rewritten<DecodeRecord>(path),
         "decode-peer" => Rewritten<DecodePeerRecord>(path),
         "engines" => Rewritten<EngineRecord>(path),
+        "errors" => Rewritten<ErrorRecord>(path),
         "exactness" or "scale-out" => Rewritten<LoadRecord>(path),
         "exams" => Rewritten<ExamRecord>(path),
         "fits" => Rewritten<FitRecord>(path),
@@ -47,6 +50,7 @@ public sealed partial class CommittedTablesTests
         "llama-cpp" => Rewritten<LlamaCppRecord>(path),
         "memory" => Rewritten<MemoryRecord>(path),
         "peers" => Rewritten<PeerRecord>(path),
+        "power" => Rewritten<PowerRecord>(path),
         "prefixes" => Rewritten<PrefixRecord>(path),
         "rollback" => Rewritten<RollbackRecord>(path),
         "serving" => Rewritten<ServingRecord>(path),

@@ -10,7 +10,7 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
     private readonly List<RunRecord> _runs = [];
     private readonly List<ProbeRecord> _probes = [];
 
-    public sealed record Kind(string Name, string Metric, int Probes, double? Chance = null, bool HasChoices = false);
+    public sealed record Kind(string Name, string Metric, int Probes, double? Chance = null, bool HasChoices = false, double? Answered = null);
 
     public static readonly Kind[] WorldKinds =
     [
@@ -26,6 +26,12 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
 
     /// <summary>What measured a seed, of what is added from here on.</summary>
     public Func<long, string> EngineOf { get; set; } = _ => "";
+
+    /// <summary>Whether a probe's kind of question was studied, by its number; null: nothing is said.</summary>
+    public Func<int, bool>? AnticipatedOf { get; set; }
+
+    /// <summary>As JSON, what the manifest says of declared contrasts.</summary>
+    public string Contrasts { get; set; } = "[]";
 
     public string Dataset { get; set; } = name == "mail" ? "panza" : "world";
 
@@ -97,9 +103,9 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
     }
 
     /// <summary>A study of likelihoods alone, with three users, as of real mail.</summary>
-    public static SyntheticStudy Mail()
+    public static SyntheticStudy Mail(int users = 3)
     {
-        var study = new SyntheticStudy("mail", 3, 5);
+        var study = new SyntheticStudy("mail", users, 5);
         study.Add("none", "none", Likelihood, [2.40], prompt: 0);
         study.Add("recent-history", "recent-history", Likelihood, [2.31], prompt: 400, stored: 9000);
         study.Add("rag", "rag", Likelihood, [2.33], prompt: 380, stored: 90000, evidence: null);
@@ -160,6 +166,9 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
                 EvidenceRecall = evidence,
                 HeldOutBitsPerByteBefore = 1.30,
                 HeldOutBitsPerByteAfter = forgetting is null ? 1.30 : 1.30 + forgetting + (0.004 * seed),
+                HeldOutTexts = 64,
+                HeldOutChangeMedian = forgetting ?? 0,
+                HeldOutChangeError = forgetting is null ? 0 : 0.002,
             });
         }
     }
@@ -179,6 +188,7 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
               "study": "STUDY",
               "hypothesis": "Facts belong in an index or the prompt, style in the weights.",
               "file_sha256": "1f2e3d",
+              "contrasts": CONTRASTS,
               "invocations": [
                 {
                   "command_line": "pbench run experiments/STUDY.yaml",
@@ -190,7 +200,7 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
               ]
             }
 
-            """.Replace("STUDY", name));
+            """.Replace("STUDY", name).Replace("CONTRASTS", Contrasts));
         return folder;
     }
 
@@ -219,8 +229,11 @@ internal sealed class SyntheticStudy(string name, int users, int seeds)
             Score = Math.Round(score, 4),
             Chance = kind.Chance,
             EvidenceRecall = evidence,
+            Anticipated = AnticipatedOf?.Invoke(probe) switch { null => "", true => "true", false => "false" },
         };
         _probes.Add(record);
+        // Who is right has answered.
+        if (kind.Answered is { } answered) _probes.Add(record with { Metric = "answered", Score = score == 1 || random.Chance(answered) ? 1 : 0, Chance = null });
         if (kind.HasChoices) _probes.Add(record with { Metric = "choice", Score = score == 1 || random.Chance(0.25) ? 1 : 0, Chance = 0.25 });
     }
 

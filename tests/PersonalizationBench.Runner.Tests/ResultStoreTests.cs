@@ -50,7 +50,7 @@ public sealed class ResultStoreTests
             AtomicFile.Write(path, content);
         });
         // Two files at the start and at the end; of each cell its own and these two; of each arm, whose row is amended, its own.
-        Assert.Equal(2 + (3 * 15) + 7 + 2, writes);
+        Assert.Equal(2 + (3 * 17) + 7 + 2, writes);
 
         foreach (var moment in Enum.GetValues<Moment>())
         {
@@ -142,7 +142,7 @@ public sealed class ResultStoreTests
         bench.Run(Bench.Complete);
         var (runs, probes) = (bench.Text("runs.csv"), bench.Text("probes.csv"));
         Directory.Delete(Path.Combine(bench.Results, "cells"), recursive: true);
-        Assert.Equal((0, 15), (bench.Run(Bench.Complete).Measured, bench.Run(Bench.Complete).Skipped));
+        Assert.Equal((0, 17), (bench.Run(Bench.Complete).Measured, bench.Run(Bench.Complete).Skipped));
         Assert.Equal((runs, probes), (bench.Text("runs.csv"), bench.Text("probes.csv")));
     }
 
@@ -155,7 +155,7 @@ public sealed class ResultStoreTests
         var changed = Bench.Complete.Replace("rank: [2, 4]", "rank: [4]", StringComparison.Ordinal);
         Assert.Equal(0, bench.Run(changed).Measured);
         var fewer = RecordCsv.ReadFile<RunRecord>(Path.Combine(bench.Results, "runs.csv"));
-        Assert.Equal(10, fewer.Count);
+        Assert.Equal(12, fewer.Count);
         // One rank is left: the label says it no more, in old rows either.
         Assert.All(fewer.Where(r => r.Strategy == "lora"), r => Assert.Equal("lora", r.Label));
         AssertConsistent(bench);
@@ -172,7 +172,7 @@ public sealed class ResultStoreTests
         File.WriteAllText(Path.Combine(bench.Results, "probes.csv"), "key\n");
         Assert.Contains("results/runs.csv:1: unknown column 'my'", bench.Error(() => bench.Run(Bench.Complete)), StringComparison.Ordinal);
         Assert.Equal("my,own,table\n1,2,3\n", bench.Text("runs.csv"));
-        Assert.Equal(15, bench.Run(Bench.Complete, isFresh: true).Measured);
+        Assert.Equal(17, bench.Run(Bench.Complete, isFresh: true).Measured);
 
         var cell = Directory.GetFiles(Path.Combine(bench.Results, "cells"), "*.json")[0];
         File.WriteAllText(cell, "{");
@@ -194,7 +194,7 @@ public sealed class ResultStoreTests
         Assert.Equal(1, error.ExitCode);
         AssertConsistent(bench);
         Assert.Equal(3, RecordCsv.ReadFile<RunRecord>(Path.Combine(bench.Results, "runs.csv")).Count);
-        Assert.Equal(12, bench.Run(Bench.Complete).Measured);
+        Assert.Equal(14, bench.Run(Bench.Complete).Measured);
     }
 
     [SkippableFact]
@@ -211,7 +211,7 @@ public sealed class ResultStoreTests
             Assert.NotEmpty(RecordCsv.ReadFile<RunRecord>(Path.Combine(bench.Results, "runs.csv")));
             Assert.True(Shell("mount", "-o", "remount,size=4m", bench.Results));
             Assert.Empty(bench.Run(Bench.Complete).Failed);
-            Assert.Equal(15, RecordCsv.ReadFile<RunRecord>(Path.Combine(bench.Results, "runs.csv")).Count);
+            Assert.Equal(17, RecordCsv.ReadFile<RunRecord>(Path.Combine(bench.Results, "runs.csv")).Count);
         }
         finally
         {
@@ -243,8 +243,8 @@ public sealed class ResultStoreTests
         foreach (var run in RecordCsv.ReadFile<RunRecord>(path))
         {
             Assert.Equal("ok", run.Status);
-            Assert.Equal(8, probes[run.Key].Count());
-            Assert.Equal(8, probes[run.Key].Select(p => (p.UserId, p.ProbeId, p.Metric)).Distinct().Count());
+            Assert.Equal(12, probes[run.Key].Count());
+            Assert.Equal(12, probes[run.Key].Select(p => (p.UserId, p.ProbeId, p.Metric)).Distinct().Count());
         }
         Assert.EndsWith("\n", File.ReadAllText(path), StringComparison.Ordinal);
     }

@@ -36,13 +36,13 @@ public sealed class StudyRunnerTests
     {
         using var bench = new Bench();
         var outcome = bench.Run(Bench.Complete);
-        Assert.Equal((15, 0), (outcome.Measured, outcome.Skipped));
+        Assert.Equal((17, 0), (outcome.Measured, outcome.Skipped));
         Assert.Empty(outcome.Failed);
         var runs = Runs(bench);
         Assert.Equal(bench.Plan(Bench.Complete).Cells.Select(c => c.Key), runs.Select(r => r.Key));
         Assert.All(runs, r => Assert.Equal(("ok", "letters", "tiny", "letters", 2, 6), (r.Status, r.Study, r.Base, r.Dataset, r.Users, r.Probes)));
-        // An exact-match probe with choices gives two records.
-        Assert.All(runs, r => Assert.Equal(8, Probes(bench).Count(p => p.Key == r.Key)));
+        // An exact-match probe with choices gives four records: two more ways to look at what was said, and the choice.
+        Assert.All(runs, r => Assert.Equal(12, Probes(bench).Count(p => p.Key == r.Key)));
         Assert.Equal(["tiny"], bench.Bases.Loaded);
         Assert.Equal(0, bench.Bases.Alive);
     }
@@ -101,7 +101,7 @@ public sealed class StudyRunnerTests
         bench.Run(without);
         Assert.All(Runs(bench), r => Assert.Null(r.LatencyProbes));
         var before = bench.Text("probes.csv");
-        Assert.Equal((0, 15), (bench.Run(Bench.Complete) is var second ? second.Measured : -1, second.Skipped));
+        Assert.Equal((0, 17), (bench.Run(Bench.Complete) is var second ? second.Measured : -1, second.Skipped));
         Assert.Equal(7, Runs(bench).Count(r => r.LatencyProbes == 30));
         Assert.Equal(before, bench.Text("probes.csv"));
     }
@@ -188,10 +188,10 @@ public sealed class StudyRunnerTests
         var (runs, probes) = (bench.Text("runs.csv"), bench.Text("probes.csv"));
         bench.Bases.Loaded.Clear();
         var outcome = bench.Run(Bench.Complete);
-        Assert.Equal((0, 15), (outcome.Measured, outcome.Skipped));
+        Assert.Equal((0, 17), (outcome.Measured, outcome.Skipped));
         Assert.Empty(bench.Bases.Loaded);
         Assert.Equal((runs, probes), (bench.Text("runs.csv"), bench.Text("probes.csv")));
-        Assert.Equal(15, bench.Run(Bench.Complete, isFresh: true).Measured);
+        Assert.Equal(17, bench.Run(Bench.Complete, isFresh: true).Measured);
     }
 
     [Theory]

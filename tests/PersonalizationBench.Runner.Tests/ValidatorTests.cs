@@ -45,6 +45,37 @@ public sealed class ValidatorTests
         Assert.EndsWith("letters.yaml:7: seeds: 2 of them, and 'lora' is trained; expected at least 5", Assert.Single(warnings));
     }
 
+    [Theory]
+    [InlineData("arms: [lora r=2, rag k=3], kind: recall", "arms: unknown arm 'rag k=3'; did you mean 'rag k=1'?")]
+    [InlineData("arms: [none, none], kind: recall", "arms: 'none' against itself; expected two different arms")]
+    [InlineData("arms: [none, lora r=2], kind: recal", "kind: unknown kind of probe 'recal'; did you mean 'recall'?")]
+    [InlineData("arms: [none, lora r=2], kind: recall, metric: exact", "metric: unknown metric of recall 'exact'; expected one of exact-match, contains, token-f1, answered, choice, choice-normalized")]
+    [InlineData("arms: [none, lora r=2], kind: recall, margin: 5", "margin: 5 found; expected a share below 1, such as 0.05 for five points of percent")]
+    [InlineData("arms: [none, lora r=2], kind: recall, base: tinny", "base: unknown base 'tinny'; did you mean 'tiny'?")]
+    public void A_declared_contrast_names_what_the_study_has(string contrast, string message) =>
+        Assert.EndsWith($"letters.yaml:16: contrasts[0].{message}", Error(Bench.Complete + $"\ncontrasts:\n  - {{ {contrast} }}\n"));
+
+    [Fact]
+    public void A_declared_contrast_stands_in_the_manifest_and_changes_no_cell()
+    {
+        using var bench = new Bench();
+        var plain = bench.Plan(Bench.Complete).Cells.Select(c => c.Key).ToList();
+        var plan = bench.Plan(Bench.Complete + "\ncontrasts:\n  - { arms: [rag (wrong-user), lora r=2], kind: preference, margin: 0.05 }\n".Replace("rag (wrong-user)", "rag k=1 (wrong-user)"));
+        Assert.Empty(StudyValidators.Check(plan));
+        Assert.Equal(plain, plan.Cells.Select(c => c.Key));
+    }
+
+    [Fact]
+    public void An_accepted_answer_as_long_as_the_longest_read_is_refused() =>
+        Assert.Equal("letters.yaml:4: dataset letters: answers are read to 10 characters, and accepted ones are as long or longer: 'gold of u1', 'gold of u2'", Error(Bench.Complete, d => d with { MaxAnswerCharacters = 10 }));
+
+    [Fact]
+    public void An_answer_that_a_tokenizer_cannot_say_is_a_warning()
+    {
+        using var bench = new Bench(d => d with { Users = [.. d.Users.Select(u => u with { Probes = [u.Probes[0] with { Accepted = [u.Probes[0].Gold, "caf\u00e9"] }, .. u.Probes.Skip(1)] })] });
+        Assert.EndsWith("letters.yaml:5: base tiny: its tokenizer cannot say 1 of the accepted answers of letters: 'caf\u00e9'", Assert.Single(StudyValidators.Check(bench.Plan(Bench.Complete))));
+    }
+
     [Fact]
     public void Missing_controls_are_named() =>
         Assert.Equal(

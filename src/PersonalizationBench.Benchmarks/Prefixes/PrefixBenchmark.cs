@@ -14,7 +14,7 @@ public static class PrefixBenchmark
     {
         var questions = data.Users.SelectMany(u => u.Probes.Select(p => Question.From(u.Id, p, strategy.SeesEvidence))).ToList();
         var recorded = new RecordingBase(loaded);
-        var request = new AdaptationRequest(recorded, [.. data.Users.Select(u => u.ToHistory())], data.TuningUsers, data.Format, data.ReplayTexts, data.MaxAnswerTokens, data.StopTexts, 1);
+        var request = new AdaptationRequest(recorded, [.. data.Users.Select(u => u.ToHistory())], data.TuningUsers, data.Format, data.ReplayTexts, AnswerLimit.Tokens(recorded.Tokenizer, data), data.StopTexts, 1);
         using var personal = strategy.Adapt(request, CostMeter.Unread(), cancellation);
         var (shared, whole) = (new List<double>(), new List<double>());
         var (answersDiffer, bitsDiffer) = (0, 0);

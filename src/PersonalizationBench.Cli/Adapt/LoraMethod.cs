@@ -31,8 +31,9 @@ internal sealed class LoraMethod(IStrategyCatalog strategies, int? rank, LoraStr
     public Scores Score(IPersonalModels models, AdaptSource source, CancellationToken cancellation)
     {
         var answers = models.Answer([.. source.Probes.Select(p => Question.From(source.UserId, p.Probe, withEvidence: false))], CostMeter.Unread(), cancellation);
-        // The first row of a probe is its own scoring; a second one looks at the same answer through its choices.
-        var rows = source.Probes.Zip(answers).Select(p => (p.First.Group, Row: ProbeScorer.Score("", p.First.Probe, p.Second).First())).ToList();
+        // The first row of a probe is its own scoring; others look at the same answer in other ways.
+        var scorer = new ProbeScorer(source.MaxAnswerCharacters);
+        var rows = source.Probes.Zip(answers).Select(p => (p.First.Group, Row: scorer.Score("", p.First.Probe, p.Second).First())).ToList();
         if (rows.FirstOrDefault(r => !double.IsFinite(r.Row.Score)).Row is { } bad) throw new DivergedException($"the score of probe {bad.ProbeId} is not finite");
         return new Scores([.. rows.GroupBy(r => (r.Group, r.Row.Metric)).Select(g => new GroupScore(g.Key.Group, g.Key.Metric, Metric.IsHigherBetter(g.Key.Metric), g.Average(r => r.Row.Score), g.Count()))]);
     }

@@ -28,7 +28,7 @@ internal static class PeersCommand
             s_python, s_pairs, s_seconds, s_threads, s_models, s_users, s_steps, s_only, s_output,
         };
         peers.SetAction((parse, cancellation) => Task.FromResult(Run(parse, bench ?? Workbench.OfThisMachine(), cancellation)));
-        return new Command("bench", "Measure this program against others") { peers, DecodeCommand.Create(bench), MemoryCommand.Create(bench), CostsCommand.Create(bench), DecodePeerCommand.Create(bench), PrefixesCommand.Create(bench), ServingBenchCommand.Create(bench), LlamaCppCommand.Create(bench), HuggingFaceCommand.Create(bench), AdaptBenchCommand.Create(bench), SoakCommand.Create(bench), CrashCommand.Create(bench), RollbackCommand.Create(bench), EnginesCommand.Create(bench), EnginesCommand.CreateDriver(bench), KernelsCommand.Create(bench), KernelsCommand.CreateTimes(bench) };
+        return new Command("bench", "Measure this program against others") { peers, DecodeCommand.Create(bench), MemoryCommand.Create(bench), CostsCommand.Create(bench), DecodePeerCommand.Create(bench), PrefixesCommand.Create(bench), ServingBenchCommand.Create(bench), LlamaCppCommand.Create(bench), HuggingFaceCommand.Create(bench), AdaptBenchCommand.Create(bench), SoakCommand.Create(bench), CrashCommand.Create(bench), RollbackCommand.Create(bench), EnginesCommand.Create(bench), EnginesCommand.CreateDriver(bench), KernelsCommand.Create(bench), KernelsCommand.CreateTimes(bench), StatisticsCommand.Create(bench) };
     }
 
     private static int Run(ParseResult parse, Workbench bench, CancellationToken cancellation)

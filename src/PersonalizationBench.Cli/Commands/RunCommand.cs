@@ -122,7 +122,7 @@ internal static class ReportCommand
     public static StudyResults Write(Workbench bench, string folder, PictureFormat format)
     {
         var results = ReportWriter.Write(folder, format);
-        ResultTable.Print(results.Table(), bench.Output, bench.IsTerminal);
+        foreach (var table in Tables.ForScreen(results)) ResultTable.Print(table, bench.Output, bench.IsTerminal);
         foreach (var name in (string[])[ResultStore.RunsFile, ResultStore.ProbesFile, Manifest.FileName, "figures", "report.html"])
         {
             var path = Path.Combine(folder, name);

@@ -26,7 +26,7 @@ public static class AdaptSources
         if (probes.Count == 0) throw new PbenchException($"--documents-to {to}: nothing is told in the documents up to there; expected more of them");
         return new AdaptSource(found.Id, found.Name, [.. found.History.Take(to).Skip(from)], [.. found.History.Take(from)], probes, dataset.Format)
         {
-            MaxAnswerTokens = dataset.MaxAnswerTokens,
+            MaxAnswerCharacters = dataset.MaxAnswerCharacters,
             StopTexts = dataset.StopTexts,
         };
     }

@@ -24,9 +24,12 @@ public sealed record OwnUsersOptions : IFileOptions
     /// <summary>What stands between documents, and between the last one and the question.</summary>
     public string DocumentSeparator { get; init; } = "\n\n";
 
-    /// <summary>Longest answer, in tokens.</summary>
+    /// <summary>Longest answer that is read, in characters; longer than every accepted one.</summary>
     [Range(1, 4096)]
-    public int MaxAnswerTokens { get; init; } = 24;
+    public int MaxAnswerCharacters { get; init; } = 100;
+
+    /// <summary>What is answered where nothing is known, such as "unknown"; null: whether something was answered is not counted.</summary>
+    public string? UnknownAnswer { get; init; }
 
     /// <summary>An answer ends at the first of these.</summary>
     public IReadOnlyList<string> StopTexts { get; init; } = ["\n"];
@@ -62,7 +65,8 @@ public sealed class OwnUsersLoader : IDatasetLoader
         {
             HeldOutTexts = [.. general.Where((_, i) => i % 2 == 0)],
             ReplayTexts = [.. general.Where((_, i) => i % 2 == 1)],
-            MaxAnswerTokens = own.MaxAnswerTokens,
+            MaxAnswerCharacters = own.MaxAnswerCharacters,
+            UnknownAnswer = own.UnknownAnswer,
             StopTexts = own.StopTexts,
         });
     }

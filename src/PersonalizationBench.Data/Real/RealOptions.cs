@@ -30,7 +30,7 @@ public abstract record RealOptions
 
     /// <summary>General texts held out for forgetting, and as many others for replay.</summary>
     [Range(1, 1000)]
-    public int GeneralTexts { get; init; } = 24;
+    public int GeneralTexts { get; init; } = 64;
 
     /// <summary>Longest general text in UTF-8 bytes; longer ones are cut at a sentence's end.</summary>
     [Range(80, 1_000_000)]

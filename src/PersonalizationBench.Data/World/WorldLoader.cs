@@ -40,7 +40,7 @@ public sealed record WorldOptions
     public int Styles { get; init; } = 2;
 
     /// <summary>General texts held out for forgetting, and as many again for replay.</summary>
-    public int GeneralTexts { get; init; } = 32;
+    public int GeneralTexts { get; init; } = 64;
 
     /// <summary>Seed of the populations.</summary>
     public long Seed { get; init; } = 1;
@@ -75,7 +75,7 @@ public sealed class WorldLoader : IDatasetLoader
         {
             HeldOutTexts = general.GetRange(0, world.GeneralTexts),
             ReplayTexts = general.GetRange(world.GeneralTexts, world.GeneralTexts),
-            MaxAnswerTokens = 4,
+            MaxAnswerCharacters = 32,
             UnknownAnswer = QuestionWriter.Unknown,
         };
     }

@@ -40,6 +40,19 @@ public static class StyleFeatures
         return expected.Average(e => Find(e.Key)(styled, e.Value) ? 1.0 : 0.0);
     }
 
+    /// <summary>A text that has, of each feature, what most of <paramref name="users"/> (name to value, of each) are in the habit of: the best that
+    /// a text which is the same for everyone can be expected to do, for what only one value can stand for. Null for no users.</summary>
+    public static string? ConstantText(IReadOnlyList<IReadOnlyDictionary<string, string>> users)
+    {
+        if (users.Count == 0) return null;
+        var common = users.SelectMany(u => u).GroupBy(f => f.Key).ToDictionary(
+            g => g.Key, g => g.CountBy(f => f.Value).OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal).First().Key);
+        string Of(string name) => common.GetValueOrDefault(name, "");
+        var body = string.Join(' ', new[] { Of("filler"), Of("laugh"), Of("spelling").Split('/')[0], Of("exclamation") == "yes" ? "!" : "" }.Where(w => w.Length > 0));
+        var text = $"{Of("greeting")}{Of("emphasis")}\n{body}\n{Of("sign_off")}";
+        return Of("lower_case") == "no" ? text.ToUpperInvariant() : text.ToLowerInvariant();
+    }
+
     private static Func<StyledText, string, bool> Find(string name) => Features.TryGetValue(name, out var feature)
         ? feature
         : throw new PbenchException($"unknown style feature '{name}'; " + (NearestWord.Find(name, Names) is { } nearest ? $"did you mean '{nearest}'?" : $"expected one of {string.Join(", ", Names)}"));

@@ -27,7 +27,7 @@ public static class BreakEven
         var random = DeterministicRandom.For(options.Seed, "break-even");
         var resampled = Enumerable.Range(0, options.Resamples).Select(_ => Queries(Resample(invested, random), Resample(alternative, random))).Order().ToList();
         var tail = (1 - options.Confidence) / 2;
-        return new Interval(Queries(Mean(invested), Mean(alternative)), ClusteredBootstrap.Quantile(resampled, tail), ClusteredBootstrap.Quantile(resampled, 1 - tail));
+        return new Interval(Queries(Mean(invested), Mean(alternative)), Samples.OfSorted(resampled, tail), Samples.OfSorted(resampled, 1 - tail));
     }
 
     public static UserCost Mean(IEnumerable<UserCost> costs) => new(costs.Average(c => c.Adapt), costs.Average(c => c.PerQuery));

@@ -16,7 +16,7 @@ public static class Gain
         if (before.Average(p => p.Score) >= 1) return null;
         var seeds = after.Select(p => p.Seed).Distinct().ToList();
         var repeated = before.Select(p => p.Seed).Distinct().Count() == 1 ? before.SelectMany(p => seeds.Select(s => p with { Seed = s })) : before;
-        return ClusteredBootstrap.Statistic(
+        return BayesianBootstrap.Statistic(
             [.. repeated.Select(p => p with { Probe = Mark + p.Probe }), .. after], 2, p => p.Probe.StartsWith(Mark, StringComparison.Ordinal) ? 0 : 1,
             means => OfHeadroom(means[0], means[1]) ?? 0, options);
     }

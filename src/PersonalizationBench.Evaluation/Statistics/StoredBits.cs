@@ -35,7 +35,7 @@ public static class StoredBits
         var pools = probes.Select(poolOf).Distinct().Order().ToArray();
         var users = probes.Select(p => p.User).Distinct().Count();
         var factsPerUser = pools.Select(pool => probes.Where(p => poolOf(p) == pool).Select(p => (p.User, p.Probe)).Distinct().Count() / (double)users).ToArray();
-        return ClusteredBootstrap.Statistic(probes, pools.Length, p => Array.IndexOf(pools, poolOf(p)), Bits, options);
+        return BayesianBootstrap.Statistic(probes, pools.Length, p => Array.IndexOf(pools, poolOf(p)), Bits, options);
 
         double Bits(double[] accuracies)
         {

@@ -32,7 +32,7 @@ public sealed class BaseCatalog : IBaseCatalog
     public BaseInfo Describe(string name)
     {
         var files = Find(name);
-        return files.Described(BaseFolder.InfoOf(name, BaseFolder.DigestOf(files.All), files.Config()));
+        return files.Described(BaseFolder.InfoOf(name, BaseFolder.DigestOf(files.All), files.Config())) with { Tokenizer = new(files.ReadTokenizer) };
     }
 
     public LoadedBase Load(string name, Precision precision, string device)

@@ -9,6 +9,9 @@ public static class Findings
     private const double Solved = 0.9;
     private const int FewestSeeds = 5;
 
+    /// <summary>Fewer cannot be told from chance by the signs of their differences: 2 / 2^5 is 6 %.</summary>
+    private const int FewestUsers = 6;
+
     private static readonly IReadOnlyList<Func<StudyResults, IEnumerable<string>>> Rules =
         [FailedCells, FewUsers, FewSeeds, SolvedByControls, ControlsOffChance, LowCeiling, SaturatedArms, ArmsAtChance, NoDifferenceShown, WorseThanNothing, Forgetting];
 
@@ -21,8 +24,8 @@ public static class Findings
 
     private static IEnumerable<string> FewUsers(StudyResults results)
     {
-        if (Means(results).Any(m => m.Mean.Unit == ResamplingUnit.Probe))
-            yield return $"There are fewer than {ClusteredBootstrap.FewestUsers} users: intervals and tests speak of other probes of these users, not of other users.";
+        if (Means(results).Select(m => m.Mean.Units).DefaultIfEmpty(FewestUsers).Max() is < FewestUsers and var users)
+            yield return $"There are {users} users: with fewer than {FewestUsers} no comparison can reach 5 %, whatever the data, and intervals are wide.";
     }
 
     private static IEnumerable<string> FewSeeds(StudyResults results)
@@ -62,14 +65,14 @@ public static class Findings
 
     private static IEnumerable<string> NoDifferenceShown(StudyResults results) =>
         from compared in results.Analysis.AgainstBaseline
-        where !compared.Arm.IsReference && !compared.Measure.IsSecondary && !compared.IsSignificant
+        where !compared.Arm.IsReference && !compared.Measure.IsSecondary && !compared.Verdict.IsDifference
         group compared by compared.Measure into same
-        let detectable = same.Max(c => c.Comparison.SmallestDetectable)
-        select $"On {same.Key.Name}, no difference from no personalisation was shown for {List(same.Select(c => c.Arm))} (differences up to {(same.Key.IsHigherBetter ? $"{Format.Percent(detectable)} points" : $"{Format.Bits(detectable)} bits per byte")} could have gone unseen).";
+        let largest = same.MaxBy(c => c.Comparison.SmallestDetectable)!
+        select $"On {same.Key.Name}, no difference from no personalisation was shown for {List(same.Select(c => c.Arm))} (could have been shown: {Verdict.Detectable(largest.Comparison, same.Key)}{(double.IsInfinity(largest.Comparison.SmallestDetectable) ? "" : " or more")}).";
 
     private static IEnumerable<string> WorseThanNothing(StudyResults results) =>
         from compared in results.Analysis.AgainstBaseline
-        where !compared.Arm.IsReference && compared.IsWorse
+        where !compared.Arm.IsReference && compared.Verdict == Verdict.Worse
         group compared by compared.Measure into worse
         select $"Worse than no personalisation on {worse.Key.Name}: {List(worse.Select(c => c.Arm))}.";
 
@@ -90,11 +93,12 @@ public static class Findings
 /// <summary>What adaptation made worse on general text.</summary>
 public static class Forgotten
 {
-    /// <summary>Bits per byte on held-out text after adapting minus before: the mean over seeds, with Student's interval
-    /// over seeds where there are at least two (else the ends are the estimate). Null where it was not measured.</summary>
+    /// <summary>Bits per byte on held-out text after adapting minus before: the mean over seeds, with its interval over users (each asked about
+    /// texts of its own) and seeds. Null where it was not measured.</summary>
     public static Interval? Of(Arm arm)
     {
-        var deltas = arm.Runs.Select(r => r.HeldOutBitsPerByteAfter - r.HeldOutBitsPerByteBefore).OfType<double>().ToList();
-        return deltas.Count == 0 ? null : StudentInterval.Mean(deltas);
+        var runs = arm.Runs.Where(r => r.HeldOutBitsPerByteAfter is not null && r.HeldOutBitsPerByteBefore is not null)
+            .Select(r => (r.HeldOutBitsPerByteAfter!.Value - r.HeldOutBitsPerByteBefore!.Value, r.HeldOutChangeError)).ToList();
+        return runs.Count == 0 ? null : StudentInterval.OfRuns(runs, arm.First.Users ?? 1);
     }
 }

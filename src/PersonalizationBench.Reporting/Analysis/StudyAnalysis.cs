@@ -4,20 +4,15 @@ using PersonalizationBench.Evaluation.Statistics;
 namespace PersonalizationBench.Reporting.Analysis;
 
 /// <summary>An arm against no personalisation on one measure.</summary>
-/// <param name="Comparison">Arm minus baseline.</param>
-/// <param name="AdjustedP">Holm-corrected over all arms on the same measure, base and dataset.</param>
-public sealed record AgainstBaseline(Arm Arm, Arm Baseline, Measure Measure, Comparison Comparison, double AdjustedP)
+/// <param name="Comparison">Arm minus baseline, corrected for all arms on the same measure, base and dataset.</param>
+public sealed record AgainstBaseline(Arm Arm, Arm Baseline, Measure Measure, Comparison Comparison)
 {
-    public bool IsSignificant => AdjustedP < StudyAnalysis.Significance && !Comparison.Difference.Contains(0);
-
-    public bool IsBetter => IsSignificant && Comparison.Difference.Estimate > 0 == Measure.IsHigherBetter;
-
-    public bool IsWorse => IsSignificant && !IsBetter;
+    public Verdict Verdict => Verdict.Of(Comparison, Measure);
 }
 
 /// <summary>Who is ahead on one measure among the strategies that could be used (no controls, no oracle).</summary>
 /// <param name="Leader">The best mean.</param>
-/// <param name="Tied">Others that cannot be told apart from it (Holm over all pairs); empty where it is ahead for sure.</param>
+/// <param name="Tied">Others that cannot be told apart from it (max-T over all pairs); empty where it is ahead for sure.</param>
 public sealed record Standing(Measure Measure, Arm Leader, IReadOnlyList<Arm> Tied, int Contenders);
 
 /// <summary>An adapter's capacity: facts held, in bits per trained parameter.</summary>
@@ -34,9 +29,8 @@ public sealed record Reliability(Arm Arm, double MeanGain, double BestGain, doub
 /// <summary>Everything that is computed from a study's scores, once.</summary>
 public sealed class StudyAnalysis
 {
-    public const double Significance = 0.05;
-
     private readonly StudyResults _results;
+    private readonly Lazy<IReadOnlyList<Contrast>> _contrasts;
     private readonly Lazy<IReadOnlyList<AgainstBaseline>> _againstBaseline;
     private readonly Lazy<IReadOnlyList<Standing>> _standings;
     private readonly Lazy<IReadOnlyList<Capacity>> _capacities;
@@ -45,11 +39,15 @@ public sealed class StudyAnalysis
     internal StudyAnalysis(StudyResults results)
     {
         _results = results;
+        _contrasts = new(() => Contrast.Of(results));
         _againstBaseline = new(CompareWithBaseline);
-        _standings = new(() => [.. results.Measures.SelectMany(Stand)]);
+        _standings = new(() => [.. results.Measures.Where(m => m.IsCompared).SelectMany(Stand)]);
         _capacities = new(MeasureCapacities);
         _reliability = new(MeasureReliability);
     }
+
+    /// <summary>The comparisons that the study declared.</summary>
+    public IReadOnlyList<Contrast> Contrasts => _contrasts.Value;
 
     /// <summary>Every arm against no personalisation on every measure, on the same probes.</summary>
     public IReadOnlyList<AgainstBaseline> AgainstBaseline => _againstBaseline.Value;
@@ -89,16 +87,15 @@ public sealed class StudyAnalysis
 
     private List<AgainstBaseline> CompareWithBaseline()
     {
-        var compared = (
-            from measure in _results.Measures
-            from arm in _results.Arms
-            let baseline = Baseline(arm)
-            where baseline is not null && baseline != arm && _results.Mean(arm, measure) is not null && _results.Mean(baseline, measure) is not null
-            let options = measure.IsHigherBetter ? BootstrapOptions.ShareDifference : new BootstrapOptions()
-            select new AgainstBaseline(arm, baseline, measure, PairedComparison.Compare(_results.Scores(arm, measure), _results.Scores(baseline, measure), options), 1)).ToList();
-        // A kind of probe is a question of its own; the strategies tried on it are the many comparisons.
-        return compared.GroupBy(c => (c.Measure, c.Baseline))
-            .SelectMany(g => g.Zip(Holm.Adjust([.. g.Select(c => c.Comparison.PValue)]), (c, p) => c with { AdjustedP = p })).ToList();
+        var compared = from measure in _results.Measures
+                       where measure.IsCompared
+                       from arm in _results.Arms
+                       let baseline = Baseline(arm)
+                       where baseline is not null && baseline != arm && _results.Mean(arm, measure) is not null && _results.Mean(baseline, measure) is not null
+                       // A kind of probe is a question of its own; the strategies tried on it are the many comparisons.
+                       group (Arm: arm, Baseline: baseline, Differences: new PairedDifferences(_results.Scores(arm, measure), _results.Scores(baseline, measure))) by (Measure: measure, Baseline: baseline);
+        return [.. compared.SelectMany(family => family.Zip(
+            PairedComparison.Family([.. family.Select(c => c.Differences)], family.Key.Measure.Scores), (c, comparison) => new AgainstBaseline(c.Arm, c.Baseline, family.Key.Measure, comparison)))];
     }
 
     private IEnumerable<Standing> Stand(Measure measure) =>
@@ -112,8 +109,8 @@ public sealed class StudyAnalysis
         var leader = contenders.MaxBy(a => _results.Mean(a, measure)!.Mean.Estimate * (measure.IsHigherBetter ? 1 : -1))!;
         // The leader was picked by its score, so its comparisons are corrected for all pairs that it could have come from.
         var pairs = (from i in Enumerable.Range(0, contenders.Count) from j in Enumerable.Range(0, i) select (A: contenders[i], B: contenders[j])).ToList();
-        var adjusted = Holm.Adjust(pairs.ConvertAll(p => PairedComparison.PValue(_results.Scores(p.A, measure), _results.Scores(p.B, measure))));
-        var tied = pairs.Zip(adjusted).Where(p => (p.First.A == leader || p.First.B == leader) && p.Second >= Significance)
+        var adjusted = PairedComparison.PValues(pairs.ConvertAll(p => new PairedDifferences(_results.Scores(p.A, measure), _results.Scores(p.B, measure))));
+        var tied = pairs.Zip(adjusted).Where(p => (p.First.A == leader || p.First.B == leader) && p.Second >= PairedComparison.Significance)
             .Select(p => p.First.A == leader ? p.First.B : p.First.A);
         return new Standing(measure, leader, contenders.Where(tied.Contains).ToList(), contenders.Count);
     }

@@ -16,6 +16,9 @@ public sealed record DotPanel(string Title, string Subtitle, Scale X, string Axi
 {
     /// <summary>What stands where there is no dot.</summary>
     public string Absent { get; init; } = "not measured";
+
+    /// <summary>A dotted line: what the answer that is common to all users scores.</summary>
+    public double? Common { get; init; }
 }
 
 /// <summary>Dots with intervals: strategies down, measures across. Rows of different look are set apart a little.</summary>
@@ -71,6 +74,7 @@ public static class DotChart
     {
         var plot = new PanelPlot(area, panel.Title, panel.Subtitle, panel.X, panel.AxisLabel, y: null, yLabel: "");
         if (panel.Reference is { } reference) plot.Down(reference);
+        if (panel.Common is { } common) plot.Down(common, ScottPlot.LinePattern.Dotted);
         for (var r = 0; r < rows.Count; r++)
         {
             var y = (float)area.Top + offsets[r];

@@ -60,8 +60,8 @@ internal sealed class PanelPlot
     /// <summary>A dashed line across.</summary>
     public void Across(double y) => Line(_plot.Add.HorizontalLine(At(0, Y(y)).Y), Ink.Dark, 1, Ink.Dashes);
 
-    /// <summary>A dashed line from top to bottom.</summary>
-    public void Down(double x) => Line(_plot.Add.VerticalLine(At(X(x), 0).X), Ink.Dark, 1, Ink.Dashes);
+    /// <summary>A line from top to bottom, dashed if nothing else is said.</summary>
+    public void Down(double x, LinePattern? pattern = null) => Line(_plot.Add.VerticalLine(At(X(x), 0).X), Ink.Dark, 1, pattern ?? Ink.Dashes);
 
     /// <summary>A line through pixels.</summary>
     public void Path(IEnumerable<(float X, float Y)> corners, Color color, bool isDashed, float width = 1.2f)

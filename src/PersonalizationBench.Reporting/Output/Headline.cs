@@ -14,7 +14,7 @@ public static class Headline
         var leader = standing.Leader;
         var where = results.Analysis.Standings.Select(s => (s.Leader.First.Base, s.Leader.First.Dataset)).Distinct().Count() > 1 ? $" ({leader.First.Base}, {leader.First.Dataset})" : "";
         var score = $"{measure.Show(results.Mean(leader, measure)!.Mean)}{(measure.IsHigherBetter ? " %" : " bits per byte")}";
-        var helps = results.Analysis.AgainstBaseline.FirstOrDefault(c => c.Arm == leader && c.Measure == measure) is not { } c || c.IsBetter;
+        var helps = results.Analysis.AgainstBaseline.FirstOrDefault(c => c.Arm == leader && c.Measure == measure) is not { } c || c.Verdict == Verdict.Better;
         if (!helps) return $"{measure.Name}{where}: nothing is shown to help; the best mean is {leader}'s, {score}.";
         if (standing.Contenders == 1) return $"{measure.Name}{where}: {leader} helps: {score}.";
         if (standing.Tied.Count == 0) return $"{measure.Name}{where}: {leader.Family.Place}: {leader} is ahead of every other strategy, {score}.";

@@ -12,6 +12,21 @@ public sealed record Field(string Text, bool IsBold = false)
 /// <summary>A table for people, written as Markdown or HTML. The first column is text, the others are numbers.</summary>
 public sealed record Table(IReadOnlyList<string> Header, IReadOnlyList<IReadOnlyList<Field>> Rows)
 {
+    /// <summary>The same in parts that are each at most so wide, every one beginning with the first column.</summary>
+    /// <param name="width">Of the screen, in characters.</param>
+    /// <param name="between">What stands between two columns, in characters.</param>
+    public IReadOnlyList<Table> Fit(int width, int between)
+    {
+        var widths = Header.Select((name, i) => Rows.Select(r => r[i].Text.Length).Append(name.Length).Max() + between).ToList();
+        var parts = new List<List<int>>();
+        for (var column = 1; column < Header.Count; column++)
+        {
+            if (parts.Count == 0 || widths[0] + parts[^1].Sum(c => widths[c]) + widths[column] > width) parts.Add([]);
+            parts[^1].Add(column);
+        }
+        return parts.Count < 2 ? [this] : [.. parts.Select(p => new Table([Header[0], .. p.Select(c => Header[c])], [.. Rows.Select(r => (IReadOnlyList<Field>)[r[0], .. p.Select(c => r[c])])]))];
+    }
+
     public string ToMarkdown()
     {
         var text = new StringBuilder();

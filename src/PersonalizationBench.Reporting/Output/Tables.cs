@@ -1,4 +1,5 @@
 using PersonalizationBench.Core;
+using PersonalizationBench.Evaluation.Metrics;
 using PersonalizationBench.Evaluation.Statistics;
 using PersonalizationBench.Reporting.Analysis;
 
@@ -9,17 +10,65 @@ public static class Tables
 {
     private const string Missing = "–";
 
+    /// <summary>The comparisons that the study declared; null where it declared none.</summary>
+    public static Table? Contrasts(StudyResults results) => results.Analysis.Contrasts.Count == 0 ? null : new Table(
+        ["contrast", "difference", "p (Holm)", "verdict", "smallest detectable", "won", "lost"],
+        [.. results.Analysis.Contrasts.Select(c => (IReadOnlyList<Field>)[
+            c.Name,
+            c.Measure.Show(c.Comparison.Difference),
+            Format.PValue(c.Comparison.PValue),
+            new Field(c.Verdict == Verdict.Equivalent ? $"{c.Verdict.Word} (within {c.Measure.ShowSize(c.Margin!.Value)})" : c.Verdict.Word, c.Verdict != Verdict.Open),
+            Verdict.Detectable(c.Comparison, c.Measure),
+            Format.Whole(c.Comparison.Won),
+            Format.Whole(c.Comparison.Lost),
+        ])]);
+
+    /// <summary>What a study shows on a screen of 100 columns: its declared contrasts, and its key table in as many parts as that takes.</summary>
+    public static IEnumerable<Table> ForScreen(StudyResults results)
+    {
+        // A line of a table on a terminal begins with a stroke, and between two columns stand a space, a stroke and a space.
+        const int Width = 99, Between = 3;
+        return new[] { Contrasts(results), Screen(results), Anticipation(results) }.OfType<Table>().SelectMany(t => t.Fit(Width, Between));
+    }
+
+    /// <summary>The key table for a screen: whole percents and no more columns than say what matters.</summary>
+    private static Table Screen(StudyResults results)
+    {
+        var measures = results.Measures.Where(m => !m.IsSecondary).ToList();
+        var answers = AnsweredMeasure(results);
+        return new Table(
+            ["strategy", .. measures.Select(m => $"{m.Name} {(m.IsHigherBetter ? "%" : "bits/B")}"), .. answers is null ? Array.Empty<string>() : ["answered %", "right of those %"], "stored", "tokens"],
+            [.. results.Arms.Select(arm => (IReadOnlyList<Field>)[
+                arm.Name,
+                .. measures.Select(m => results.Mean(arm, m) is { } mean ? (Field)m.ShowShort(mean.Mean) : Missing),
+                .. Answers(results, arm, answers, Format.WholePercent),
+                Show(arm.Mean(r => r.StoredBytesPerUser), Format.Bytes),
+                Show(arm.Mean(r => r.PromptTokensPerProbe), Format.Whole),
+            ])]);
+    }
+
+    /// <summary>Of the kind that is asked most in words, if whether it was answered is known.</summary>
+    private static Measure? AnsweredMeasure(StudyResults results) =>
+        results.Measures.FirstOrDefault(m => m.Metric == Metric.ExactMatch && results.Measures.Any(o => o.Kind == m.Kind && o.Metric == Metric.Answered));
+
+    private static IEnumerable<Field> Answers(StudyResults results, Arm arm, Measure? measure, Func<Interval, string> format) => measure is null ? [] : [
+        results.Mean(arm, new Measure(measure.Kind, Metric.Answered, true)) is { } answered ? format(answered.Mean) : Missing,
+        results.RightWhereAnswered(arm, measure) is { } right ? format(right) : Missing,
+    ];
+
     /// <summary>Scores with intervals, and what each strategy needs. Bold: significantly better than every other
-    /// strategy that could be used, after Holm's correction.</summary>
+    /// strategy that could be used, corrected for all pairs.</summary>
     public static Table Key(StudyResults results)
     {
         var measures = results.Measures.Where(m => !m.IsSecondary).ToList();
         var hasEvidence = results.Arms.Any(a => a.Mean(r => r.EvidenceRecall) is not null);
+        var answers = AnsweredMeasure(results);
         var winners = results.Analysis.Standings.Where(s => s.Tied.Count == 0 && s.Contenders > 1).Select(s => (s.Measure, s.Leader)).ToHashSet();
         return new Table(
             [
                 "strategy",
                 .. measures.Select(m => $"{m.Name}, {(m.IsHigherBetter ? "%" : "bits/byte")}"),
+                .. answers is null ? Array.Empty<string>() : [$"{answers.Name}: answered, %", $"{answers.Name}: right where answered, %"],
                 .. hasEvidence ? ["evidence found, %"] : Array.Empty<string>(),
                 "stored per user",
                 "prompt tokens",
@@ -29,6 +78,7 @@ public static class Tables
             [.. results.Arms.Select(arm => (IReadOnlyList<Field>)[
                 arm.Name,
                 .. measures.Select(m => results.Mean(arm, m) is { } mean ? new Field(m.Show(mean.Mean), winners.Contains((m, arm))) : Missing),
+                .. Answers(results, arm, answers, Format.Percent),
                 .. hasEvidence ? [Show(arm.Mean(r => r.EvidenceRecall), Format.Percent)] : Array.Empty<Field>(),
                 Show(arm.Mean(r => r.StoredBytesPerUser), Format.Bytes),
                 Show(arm.Mean(r => r.PromptTokensPerProbe), Format.Whole),
@@ -39,17 +89,62 @@ public static class Tables
 
     /// <summary>Every arm against no personalisation on the same probes.</summary>
     public static Table AgainstBaseline(StudyResults results) => new(
-        ["strategy", "measure", "difference", "gain of headroom, %", "p (Holm)", "smallest detectable", "probes", "verdict"],
+        ["strategy", "measure", "difference", "gain of headroom, %", "p (max-T)", "smallest detectable", "won", "lost", "verdict"],
         [.. results.Analysis.AgainstBaseline.Select(c => (IReadOnlyList<Field>)[
             c.Arm.Name,
             c.Measure.Name,
             c.Measure.Show(c.Comparison.Difference),
             Show(c.Measure.IsHigherBetter ? Gain.OfHeadroom(results.Mean(c.Baseline, c.Measure)!.Mean.Estimate, results.Mean(c.Arm, c.Measure)!.Mean.Estimate) : null, Format.Percent),
-            Format.PValue(c.AdjustedP),
-            c.Measure.IsHigherBetter ? Format.Percent(c.Comparison.SmallestDetectable) : Format.Bits(c.Comparison.SmallestDetectable),
-            $"{c.Comparison.Pairs}",
-            c.IsBetter ? "better" : c.IsWorse ? "worse" : "no difference shown",
+            Format.PValue(c.Comparison.PValue),
+            Verdict.Detectable(c.Comparison, c.Measure),
+            Format.Whole(c.Comparison.Won),
+            Format.Whole(c.Comparison.Lost),
+            c.Verdict.Word,
         ])]);
+
+    /// <summary>Scores on what study material anticipated, and on what it did not; null where no arm has both.</summary>
+    public static Table? Anticipation(StudyResults results)
+    {
+        bool HasBoth(Arm arm, Measure measure) => results.Mean(arm, measure, isAnticipated: true) is not null && results.Mean(arm, measure, isAnticipated: false) is not null;
+        var measures = results.Measures.Where(m => !m.IsSecondary && results.Arms.Any(a => HasBoth(a, m))).ToList();
+        return measures.Count == 0 ? null : new Table(
+            ["strategy", .. measures.Select(m => $"{m.Name}, {(m.IsHigherBetter ? "%" : "bits/byte")}")],
+            [.. from arm in results.Arms
+                where measures.Any(m => HasBoth(arm, m))
+                from isAnticipated in new[] { true, false }
+                select (IReadOnlyList<Field>)[
+                    $"{arm}: {(isAnticipated ? "anticipated" : "not anticipated")}",
+                    .. measures.Select(m => results.Mean(arm, m, isAnticipated) is { } mean ? (Field)m.Show(mean) : Missing),
+                ]]);
+    }
+
+    /// <summary>Every exact match beside the other ways to score the same answers; null where there are none.</summary>
+    public static Table? OtherLooks(StudyResults results)
+    {
+        (string Metric, string Heading)[] looks = [(Metric.Contains, "contains, %"), (Metric.TokenF1, "F1, %"), (Metric.Answered, "answered, %"), (Metric.Choice, "choice, %"), (Metric.ChoiceNormalized, "choice per byte, %")];
+        var kinds = results.Measures.Where(m => !m.IsSecondary && m.IsHigherBetter && results.Measures.Any(o => o.Kind == m.Kind && !o.IsCompared)).ToList();
+        return kinds.Count == 0 ? null : new Table(
+            ["strategy", "kind", "score, %", .. looks.Select(l => l.Heading), "right where answered, %"],
+            [.. from kind in kinds
+                from arm in results.Arms
+                where results.Mean(arm, kind) is not null
+                select (IReadOnlyList<Field>)[
+                    arm.Name,
+                    kind.Name,
+                    Format.Percent(results.Mean(arm, kind)!.Mean),
+                    .. looks.Select(l => results.Mean(arm, new Measure(kind.Kind, l.Metric, l.Metric != kind.Metric)) is { } mean ? (Field)Format.Percent(mean.Mean) : Missing),
+                    results.RightWhereAnswered(arm, kind) is { } right ? Format.Percent(right) : Missing,
+                ]]);
+    }
+
+    /// <summary>What adapting did to general text; null where nothing was trained or nothing measured.</summary>
+    public static Table? Forgetting(StudyResults results)
+    {
+        var arms = results.Arms.Where(a => a.IsTrained && Forgotten.Of(a) is not null).ToList();
+        return arms.Count == 0 ? null : new Table(
+            ["strategy", "mean change, bits/byte", "median change, bits/byte", "texts"],
+            [.. arms.Select(a => (IReadOnlyList<Field>)[a.Name, Format.Bits(Forgotten.Of(a)!), Show(a.Mean(r => r.HeldOutChangeMedian), Format.Bits), Show(a.Mean(r => r.HeldOutTexts), Format.Whole)])]);
+    }
 
     /// <summary>The cost columns, each the mean over an arm's runs; latency and memory of the one run that they are measured of.</summary>
     public static Table Cost(StudyResults results) => new(

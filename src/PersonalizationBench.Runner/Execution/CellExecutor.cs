@@ -48,9 +48,10 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalMod
         var (answers, answering) = meter.Run(m => personal.Answer(questions, m, cancellation));
         Check(cell, questions, answers);
 
-        var probes = asked.Zip(answers).SelectMany(a => ProbeScorer.Score(cell.Key, a.First.Probe, a.Second)
+        var scorer = new ProbeScorer(dataset);
+        var probes = asked.Zip(answers).SelectMany(a => scorer.Score(cell.Key, a.First.Probe, a.Second)
             .Select(row => row with { Anticipated = study.Anticipates(a.First.Question.UserId, a.First.Probe) switch { null => "", true => "true", false => "false" } })).ToList();
-        var heldOutAfter = HeldOut.After(personal, dataset, cancellation);
+        var forgotten = HeldOut.After(personal, dataset, heldOutBefore, cancellation);
 
         var result = Finite(new CellResult(record with
         {
@@ -74,8 +75,11 @@ public sealed class CellExecutor(PhaseMeter meter, HeldOut heldOut, IPersonalMod
             KvBytesPerSequence = answering.Meter.CacheBytesPerSequence,
             EvidenceRecall = asked.Zip(answers).Select(a => EvidenceRecall.Score(a.Second.ContextIds, a.First.Probe.EvidenceIds)).Average(),
             ContextShare = answers.Average(a => a.ContextIds.Count > 0 ? 1.0 : 0),
-            HeldOutBitsPerByteBefore = heldOutBefore,
-            HeldOutBitsPerByteAfter = heldOutAfter,
+            HeldOutBitsPerByteBefore = forgotten?.Before,
+            HeldOutBitsPerByteAfter = forgotten?.After,
+            HeldOutTexts = forgotten?.Texts,
+            HeldOutChangeMedian = forgotten?.ChangeMedian,
+            HeldOutChangeError = forgotten?.ChangeError,
         }, probes));
         sink?.Take(cell, baseModel, personal, result);
         return result;

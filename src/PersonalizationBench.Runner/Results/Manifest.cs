@@ -56,6 +56,7 @@ public static class Manifest
             ["latency_probes"] = spec.LatencyProbes,
             ["memory"] = spec.Memory,
             ["controls_waived"] = spec.Controls.Waived,
+            ["contrasts"] = JsonSerializer.SerializeToNode(spec.Contrasts, Json),
             ["bases"] = new JsonArray([.. plan.Bases.Select(b => JsonSerializer.SerializeToNode(b, Json))]),
             ["datasets"] = new JsonArray([.. plan.Datasets.Select(d => new JsonObject
             {

@@ -21,10 +21,16 @@ public sealed record PlannedStrategy(StrategyDescriptor Descriptor, object Optio
 {
     public const string WrongUser = "wrong-user";
 
+    /// <summary>A control that is not trained runs with so many seeds, each of which gives users another's history.</summary>
+    private const int Rotations = 3;
+
     /// <summary>How its settings were chosen; null: they stand in the file.</summary>
     public Tuned? Tuned { get; init; }
 
     public string Type => Descriptor.Type;
+
+    /// <summary>The seeds of a study that it runs with.</summary>
+    public IEnumerable<long> SeedsOf(IReadOnlyList<long> all) => IsTrained ? all : all.Take(Control.Length == 0 ? 1 : Rotations);
 
     public bool Runs(BaseInfo on) => Bases.Contains(on.Name);
 
@@ -37,7 +43,7 @@ public sealed record PlannedStrategy(StrategyDescriptor Descriptor, object Optio
 public sealed record Cell(string Key, BaseInfo Base, PlannedDataset Dataset, PlannedStrategy Strategy, long Seed, Precision Precision, string Device)
 {
     /// <summary>For progress and errors: label and, where it matters, the seed.</summary>
-    public string Name => Strategy.IsTrained ? $"{Strategy.FullLabel} seed={Seed}" : Strategy.FullLabel;
+    public string Name => Strategy.IsTrained || Strategy.Control.Length > 0 ? $"{Strategy.FullLabel} seed={Seed}" : Strategy.FullLabel;
 
     /// <summary>The key of a cell. Names and labels are no part of it, precision and device are as the study gives them:
     /// what <c>auto</c> chose, and which kernels and how many threads on which processor, is in the record.</summary>

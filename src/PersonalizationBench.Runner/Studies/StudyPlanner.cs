@@ -55,7 +55,7 @@ public sealed class StudyPlanner(IReadOnlyList<IDatasetLoader> datasets, IBaseCa
             from dataset in plannedDatasets
             from strategy in plannedStrategies
             where strategy.Runs(baseInfo)
-            from seed in strategy.IsTrained ? spec.Seeds : spec.Seeds.Take(1)
+            from seed in strategy.SeedsOf(spec.Seeds)
             let key = Cell.KeyOf(bases.Engine, baseInfo, dataset.Data, strategy, seed, spec.Precision, spec.Device)
             select new Cell(key, baseInfo, dataset, strategy, seed, spec.Precision, spec.Device);
         return new StudyPlan(file, baseInfos, plannedDatasets, plannedStrategies, [.. cells]);

@@ -54,8 +54,40 @@ public sealed record StudySpec
     [MinLength(1, ErrorMessage = "expected at least one strategy")]
     public required IReadOnlyList<YamlSection> Strategies { get; init; }
 
+    /// <summary>What the study was made to find out: comparisons declared before anything is measured, three to five of them. They come first in
+    /// the report, and their p-values are corrected for their own number only. No part of a cell's key.</summary>
+    [MaxLength(ContrastSpec.Most, ErrorMessage = "expected at most five contrasts: each further one makes all of them harder to show; other comparisons are in the report anyway")]
+    public IReadOnlyList<ContrastSpec> Contrasts { get; init; } = [];
+
     /// <summary>The registry that trained adapters go into; null: they are gone with their cell. No part of a cell's key.</summary>
     public PublishSpec? Publish { get; init; }
+}
+
+/// <summary>Two arms of the study on one kind of probe: is the first better than the second, worse, or as good?</summary>
+public sealed record ContrastSpec
+{
+    public const int Most = 5;
+
+    /// <summary>Two labels, such as <c>lora r=8</c> or <c>rag k=4 (wrong-user)</c>; the difference is the first minus the second.</summary>
+    [MinLength(2, ErrorMessage = "expected two labels of arms")]
+    [MaxLength(2, ErrorMessage = "expected two labels of arms")]
+    public required IReadOnlyList<string> Arms { get; init; }
+
+    /// <summary>Of the probes, such as recall.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>How they are judged, such as choice; null: as the probes ask for.</summary>
+    public string? Metric { get; init; }
+
+    /// <summary>A difference smaller than this, either way, is as good as none (a share, or bits per byte): whether that can be shown is tested too.</summary>
+    [Range(1e-6, 1e6)]
+    public double? Margin { get; init; }
+
+    /// <summary>One of the study's bases; null where it has one only.</summary>
+    public string? Base { get; init; }
+
+    /// <summary>The label of one of the study's datasets; null where it has one only.</summary>
+    public string? Dataset { get; init; }
 }
 
 /// <summary>Where a study's adapters are kept.</summary>

@@ -14,7 +14,7 @@ public abstract class DatasetValidator : IStudyValidator
     protected abstract IEnumerable<string> Problems(Dataset dataset);
 
     /// <summary>The first few of many, and how many there are.</summary>
-    protected static string Some(IReadOnlyCollection<string> items) =>
+    internal static string Some(IReadOnlyCollection<string> items) =>
         string.Join(", ", items.Take(3)) + (items.Count > 3 ? $" and {items.Count - 3} more" : "");
 }
 
@@ -52,6 +52,30 @@ public sealed class EvidenceValidator : DatasetValidator
             if (wrong.Count > 0) yield return $"user {user.Id}: probes whose choices lack an accepted answer: {Some(wrong)}";
         }
     }
+}
+
+/// <summary>Accepted answers must be shorter than the longest that is read: an answer that goes on must be seen to.</summary>
+public sealed class AnswerLengthValidator : DatasetValidator
+{
+    protected override IEnumerable<string> Problems(Dataset dataset)
+    {
+        var longer = AnswerLimit.Accepted(dataset.Users).Where(a => a.Length >= dataset.MaxAnswerCharacters).Distinct().ToList();
+        if (longer.Count > 0) yield return $"answers are read to {dataset.MaxAnswerCharacters} characters, and accepted ones are as long or longer: {Some([.. longer.Select(a => $"'{a}'")])}";
+    }
+}
+
+/// <summary>An answer that a base cannot say counts against whatever runs on it: a warning, for the reader of its scores.</summary>
+public sealed class SayableAnswersValidator : IStudyValidator
+{
+    public IEnumerable<Problem> Validate(StudyPlan plan) =>
+        from info in plan.Bases
+        let tokenizer = info.Tokenizer?.Value
+        where tokenizer is not null
+        from dataset in plan.Datasets
+        let unsayable = AnswerLimit.Unsayable(tokenizer, dataset.Data)
+        where unsayable.Count > 0
+        select new Problem(false, plan.File.Section.LineOf("bases"),
+            $"base {info.Name}: its tokenizer cannot say {unsayable.Count} of the accepted answers of {dataset.Label}: {DatasetValidator.Some([.. unsayable.Select(a => $"'{a}'")])}");
 }
 
 /// <summary>What is scored must not have been read: a later document in the history, a held-out text in the replay.</summary>

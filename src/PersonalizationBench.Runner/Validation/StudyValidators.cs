@@ -30,6 +30,9 @@ public static class StudyValidators
         new LeakedTextsValidator(),
         new StudyQuestionsValidator(),
         new TuningValidator(),
+        new AnswerLengthValidator(),
+        new SayableAnswersValidator(),
+        new ContrastsValidator(),
         new BaseNotesValidator(),
     ];
 

@@ -54,7 +54,8 @@ public sealed class Adaptation(IBaseCatalog bases, IAdapterMethod method, IRevis
         var training = method.Prepare(parent, loaded.Info);
         var read = source();
         var documents = read.Training(options.Replayed, options.Seed);
-        var request = new AdaptationRequest(loaded, [new UserHistory(read.UserId, read.UserName, documents)], [], read.Format, [], read.MaxAnswerTokens, read.StopTexts, options.Seed);
+        var answerTokens = AnswerLimit.Tokens(loaded.Tokenizer, read.Probes.Where(p => p.Probe.Scoring == ProbeScoring.ExactMatch).SelectMany(p => p.Probe.Accepted), read.MaxAnswerCharacters);
+        var request = new AdaptationRequest(loaded, [new UserHistory(read.UserId, read.UserName, documents)], [], read.Format, [], answerTokens, read.StopTexts, options.Seed);
         var reading = Lap(ref started);
 
         var adapter = training.Train(request, cancellation);

@@ -70,5 +70,7 @@ internal sealed class MajorityModels(PersonalModels bare, AnswerCounts counts) :
 
     public IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<string> texts, CancellationToken cancellation) => bare.ScoreTexts(texts, cancellation);
 
+    public IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<IReadOnlyList<string>> textsOfUsers, CancellationToken cancellation) => bare.ScoreTexts(textsOfUsers, cancellation);
+
     public void Dispose() => bare.Dispose();
 }

@@ -42,15 +42,19 @@ internal sealed class PersonalModels(AdaptationRequest request, ContextSelector 
         return answers;
     }
 
-    public IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<string> texts, CancellationToken cancellation)
+    public IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<string> texts, CancellationToken cancellation) =>
+        ScoreTexts([.. Enumerable.Repeat(texts, _users.Count)], cancellation);
+
+    public IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<IReadOnlyList<string>> textsOfUsers, CancellationToken cancellation)
     {
         var scores = new IReadOnlyList<double>[_users.Count];
-        // Users with the same weights (all of them, where nothing is trained) are scored once.
+        // A text under the same weights (all users', where nothing is trained) is scored once.
         foreach (var alike in Enumerable.Range(0, _users.Count).GroupBy(u => (Group: weights.Group(u), Slot: weights.Slot(u))))
         {
             using var use = weights.Use(alike.Key.Group);
-            var score = answering.ScoreTexts(texts, alike.Key.Slot, cancellation);
-            foreach (var user in alike) scores[user] = score;
+            var texts = alike.SelectMany(u => textsOfUsers[u]).Distinct().ToList();
+            var score = texts.Zip(answering.ScoreTexts(texts, alike.Key.Slot, cancellation)).ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
+            foreach (var user in alike) scores[user] = [.. textsOfUsers[user].Select(t => score[t])];
         }
         return scores;
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 
@@ -12,9 +13,10 @@ internal sealed record PromptedQuestion(Question Question, IReadOnlyList<Documen
 
 /// <summary>
 /// The one way from questions to answers: prompt, batch, read off. Questions that are answered in words are generated
-/// greedily; choices are compared by the sum of their tokens' log-likelihood (not normalised by length: candidates are
-/// single words of one category); texts are scored token by token.
+/// greedily; choices are compared by the sum of their tokens' log-likelihood, and beside that by the sum per byte; texts are scored token by token.
 /// </summary>
+/// <remarks>A choice is scored as it would stand in the text: with a space after a prompt that ends in none, and encoded together with the
+/// prompt, since tokens can merge where the two meet (as lm-evaluation-harness does).</remarks>
 /// <param name="context">What of the documents goes into the prompt, and in which order.</param>
 /// <param name="before">Positions of the context that are taken by what stands before every prompt.</param>
 internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings? context = null, int before = 0)
@@ -57,7 +59,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings
         var question = asked.Question;
         var room = question.Scoring == ProbeScoring.BitsPerByte
             ? LikelihoodWindows.PromptRoom(ContextLength, Continued(TextToScore(question)).Length)
-            : ContextLength - Math.Max(NewTokens(question), question.Choices.Select(c => Continued(c).Length).DefaultIfEmpty().Max());
+            : ContextLength - Math.Max(NewTokens(question), question.Choices.Select(c => Continued(Following(question, c)).Length).DefaultIfEmpty().Max());
         if (room < 1) throw new PbenchException($"probe {question.ProbeId} of user {question.UserId}: no room for a prompt; a choice is as long as the base's context of {ContextLength} tokens");
         return _prompts.Build(asked.History, asked.Wanted, question.Prompt, room, context?.BudgetTokens);
     }
@@ -82,7 +84,7 @@ internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings
             var generated = _model.Generate(asked.ConvertAll(i => new GenerationRequest(prompts[i].Tokens, NewTokens(questions[i].Question), questions[i].Slot)
             {
                 StopIds = questions[i].Question.ForcedTokens is not null ? [] : IsStyle(questions[i].Question) ? _ends.EndIds : _ends.StopIds,
-                Candidates = SingleTokens(questions[i].Question.Choices) ?? [],
+                Candidates = SingleTokens(questions[i], prompts[i]) ?? [],
                 Forced = questions[i].Question.ForcedTokens is null ? [] : Forced(questions[i].Question),
             }), meter, cancellation);
             foreach (var (i, generation) in asked.Zip(generated))
@@ -102,34 +104,60 @@ internal sealed class PromptAnswering(AdaptationRequest request, ContextSettings
         // Beside a generated answer the choices are a second look at the same probe: not what answering it costs. Where they are
         // single tokens, their likelihood came with the generation.
         var beside = Indices(questions, q => q.Scoring == ProbeScoring.ExactMatch && q.Choices.Count > 0).ToLookup(i => generations[i]?.CandidateScores?.Count == questions[i].Question.Choices.Count);
-        foreach (var i in beside[true]) answers[i] = answers[i] with { Choice = Best(generations[i]!.CandidateScores!) };
+        foreach (var i in beside[true]) answers[i] = Chosen(answers[i], questions[i].Question, generations[i]!.CandidateScores!);
         ChooseAmong([.. beside[false]], CostMeter.Unread());
 
         void ChooseAmong(List<int> asked, CostMeter costs)
         {
             if (asked.Count == 0) return;
-            var scores = _model.Score(asked.SelectMany(i => questions[i].Question.Choices
-                .Select(c => new ScoreRequest(prompts[i].Tokens, Continued(c), questions[i].Slot))).ToList(), costs, cancellation);
+            var scores = _model.Score(asked.SelectMany(i => questions[i].Question.Choices.Select(c => After(prompts[i], questions[i], c))).ToList(), costs, cancellation);
             var next = 0;
             foreach (var i in asked)
             {
                 var question = questions[i].Question;
                 if (question.Choices.Count == 0) throw new PbenchException($"probe {question.ProbeId} of user {question.UserId}: a choice without choices");
-                var best = Best([.. scores.Skip(next).Take(question.Choices.Count)]);
+                answers[i] = Chosen(answers[i], question, [.. scores.Skip(next).Take(question.Choices.Count)]);
                 next += question.Choices.Count;
-                answers[i] = answers[i] with { Choice = best, Text = question.Scoring == ProbeScoring.Choice ? question.Choices[best] : answers[i].Text };
             }
         }
     }
 
-    private static int Best(IReadOnlyList<double> scores) => Enumerable.Range(0, scores.Count).MaxBy(i => scores[i]);
-
-    /// <summary>Ids of texts that are one token each; null where any is not.</summary>
-    private int[]? SingleTokens(IReadOnlyList<string> texts)
+    private static Answer Chosen(Answer answer, Question question, IReadOnlyList<double> scores)
     {
-        var ids = texts.Select(Continued).ToList();
-        return ids.All(i => i.Length == 1) ? [.. ids.Select(i => i[0])] : null;
+        var best = Best(i => scores[i]);
+        return answer with
+        {
+            Choice = best,
+            ChoiceNormalized = Best(i => scores[i] / Math.Max(1, Encoding.UTF8.GetByteCount(question.Choices[i]))),
+            Text = question.Scoring == ProbeScoring.Choice ? question.Choices[best] : answer.Text,
+        };
+
+        int Best(Func<int, double> by) => Enumerable.Range(0, scores.Count).MaxBy(by);
     }
+
+    /// <summary>Ids of a question's choices where each is one token after the prompt; null where any is not.</summary>
+    private int[]? SingleTokens(PromptedQuestion asked, Prompt prompt)
+    {
+        var choices = asked.Question.Choices.Select(c => After(prompt, asked, c)).ToList();
+        return choices.All(c => c.Continuation.Length == 1 && c.Prompt == prompt.Tokens) ? [.. choices.Select(c => c.Continuation[0])] : null;
+    }
+
+    /// <summary>A choice after the prompt: what of the two together is no longer the prompt's tokens is the choice.</summary>
+    private ScoreRequest After(Prompt prompt, PromptedQuestion asked, string choice)
+    {
+        var following = Following(asked.Question, choice);
+        if (prompt.Text is not null)
+        {
+            var whole = TextEncoding.Prompt(_tokenizer, prompt.Text + following);
+            var shared = prompt.Tokens.AsSpan().CommonPrefixLength(whole);
+            if (shared == prompt.Tokens.Length && whole.Length > shared) return new ScoreRequest(prompt.Tokens, whole[shared..], asked.Slot);
+            if (shared > 0 && whole.Length > shared) return new ScoreRequest(whole[..shared], whole[shared..], asked.Slot);
+        }
+        return new ScoreRequest(prompt.Tokens, Continued(following), asked.Slot);
+    }
+
+    private static string Following(Question question, string choice) =>
+        question.Prompt.Length == 0 || char.IsWhiteSpace(question.Prompt[^1]) || choice.StartsWith(' ') ? choice : " " + choice;
 
     private void ScoreContinuations(IReadOnlyList<PromptedQuestion> questions, List<Prompt> prompts, Answer[] answers, CostMeter meter, CancellationToken cancellation)
     {

@@ -6,7 +6,8 @@ namespace PersonalizationBench.Strategies.Shared;
 /// <summary>A prompt as the model reads it.</summary>
 /// <param name="Tokens">Begin-of-text, documents, question.</param>
 /// <param name="ContextIds">Ids of the documents in it, in its order.</param>
-internal sealed record Prompt(int[] Tokens, IReadOnlyList<string> ContextIds);
+/// <param name="Text">What the tokens say; null where a question lost its beginning.</param>
+internal sealed record Prompt(int[] Tokens, IReadOnlyList<string> ContextIds, string? Text);
 
 /// <summary>Puts whole documents and a question into a given number of tokens.</summary>
 /// <param name="order">In which the documents stand in a prompt.</param>
@@ -36,18 +37,19 @@ internal sealed class PromptBuilder(ITokenizer tokenizer, PromptFormat format, D
             kept.Add(position);
         }
         // Tokens can merge or split where texts meet, so that the sum above is an estimate; the whole decides.
-        var tokens = Encode(history, kept, question);
+        string? text = Compose();
+        var tokens = TextEncoding.Prompt(tokenizer, text);
         while (tokens.Length > room && kept.Count > 0)
         {
             kept.RemoveAt(kept.Count - 1);
-            tokens = Encode(history, kept, question);
+            text = Compose();
+            tokens = TextEncoding.Prompt(tokenizer, text);
         }
-        if (tokens.Length > room) tokens = [tokens[0], .. tokens[^(room - 1)..]];
-        return new Prompt(tokens, Ordered(kept).Select(p => history[p].Id).ToList());
-    }
+        if (tokens.Length > room) (tokens, text) = ([tokens[0], .. tokens[^(room - 1)..]], null);
+        return new Prompt(tokens, Ordered(kept).Select(p => history[p].Id).ToList(), text);
 
-    private int[] Encode(IReadOnlyList<Document> history, IEnumerable<int> kept, string question) =>
-        TextEncoding.Prompt(tokenizer, format.Compose(Ordered(kept).Select(p => history[p]), question));
+        string Compose() => format.Compose(Ordered(kept).Select(p => history[p]), question);
+    }
 
     /// <param name="kept">Positions, most wanted first.</param>
     private IEnumerable<int> Ordered(IEnumerable<int> kept) => order switch

@@ -33,6 +33,8 @@ internal sealed class UnsureModels(PersonalModels own, PersonalModels index, dou
 
     public IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<string> texts, CancellationToken cancellation) => own.ScoreTexts(texts, cancellation);
 
+    public IReadOnlyList<IReadOnlyList<double>> ScoreTexts(IReadOnlyList<IReadOnlyList<string>> textsOfUsers, CancellationToken cancellation) => own.ScoreTexts(textsOfUsers, cancellation);
+
     public IEnumerable<(string UserId, PeftAdapter Adapter)> ExportAdapters() => own.ExportAdapters();
 
     public void Save(string folder) => own.Save(folder);

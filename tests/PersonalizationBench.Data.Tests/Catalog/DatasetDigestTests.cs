@@ -25,7 +25,8 @@ public class DatasetDigestTests
         { "format", Made with { Format = new PromptFormat("\n\n") } },
         { "texts moved", Made with { HeldOutTexts = ["a", "bc"] } },
         { "texts split otherwise", Made with { HeldOutTexts = ["ab"], ReplayTexts = ["c", "r"] } },
-        { "answer length", Made with { MaxAnswerTokens = 9 } },
+        { "answer length", Made with { MaxAnswerCharacters = 9 } },
+        { "word for unknown", Made with { UnknownAnswer = "no idea" } },
         { "stops", Made with { StopTexts = [] } },
     };
 

@@ -45,6 +45,16 @@ public sealed class StyleFeaturesTests
         Assert.Equal(0.75, StyleFeatures.Score(Mail, new Dictionary<string, string> { ["greeting"] = "hello", ["emphasis"] = "!", ["filler"] = "well", ["sign_off"] = "cheers" }));
 
     [Fact]
+    public void A_constant_text_shows_the_commonest_value_of_every_feature()
+    {
+        Dictionary<string, string> common = new() { ["greeting"] = "hi", ["emphasis"] = "!", ["filler"] = "well", ["sign_off"] = "cheers", ["spelling"] = "colour/color", ["laugh"] = "haha", ["lower_case"] = "yes" };
+        Dictionary<string, string> rare = common.ToDictionary(f => f.Key, f => f.Key == "lower_case" ? "no" : f.Key == "spelling" ? "color/colour" : "other");
+        var text = StyleFeatures.ConstantText([rare, common, common])!;
+        Assert.Equal((1.0, 0.0), (StyleFeatures.Score(text, common), StyleFeatures.Score(text, rare)));
+        Assert.Null(StyleFeatures.ConstantText([]));
+    }
+
+    [Fact]
     public void An_empty_text_shows_nothing() =>
         Assert.All(StyleFeatures.Names.Where(n => n is not ("exclamation" or "spelling")), name =>
             Assert.Equal(0, StyleFeatures.Score("", new Dictionary<string, string> { [name] = name == "lower_case" ? "yes" : "x" })));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using MathNet.Numerics.Distributions;
 using PersonalizationBench.Evaluation.Metrics;
 using PersonalizationBench.Evaluation.Statistics;
 using PersonalizationBench.Tests;
@@ -41,7 +42,7 @@ public sealed class MetricReferenceTests
         var means = given.GetProperty("resamples").EnumerateArray().Select(r => r.EnumerateArray().Average(i => sample[i.GetInt32()])).Order().ToList();
         foreach (var confidence in new[] { 0.95, 0.9 })
         {
-            double[] interval = [ClusteredBootstrap.Quantile(means, (1 - confidence) / 2), ClusteredBootstrap.Quantile(means, (1 + confidence) / 2)];
+            double[] interval = [Samples.OfSorted(means, (1 - confidence) / 2), Samples.OfSorted(means, (1 + confidence) / 2)];
             Assert.Equal(Numbers(expected.GetProperty(FormattableString.Invariant($"percentile/{confidence}"))), interval, Within(tolerance));
         }
     });
@@ -53,8 +54,21 @@ public sealed class MetricReferenceTests
         var interval = StudentInterval.Mean([.. treatment.Zip(baseline, (t, b) => t - b)]);
         Assert.Equal(Numbers(expected.GetProperty("ttest").GetProperty("confidence_interval_95")), [interval.Low, interval.High], Within(tolerance));
         if (!expected.TryGetProperty("sign_flip_exact", out var exact)) return;
-        Assert.Equal(exact.GetProperty("two_sided_by_absolute_value").GetDouble(), PairedComparison.PValue(Users(treatment), Users(baseline)), Within(tolerance));
+        Assert.Equal(exact.GetProperty("two_sided_by_absolute_value").GetDouble(), SignFlips.PValue([.. treatment.Zip(baseline, (t, b) => t - b)]), Within(tolerance));
     });
+
+    [SkippableFact]
+    public void Single_step_max_T_is_that_of_the_reference_over_all_sign_patterns() => Each("westfall_young_maxt", (given, expected, tolerance) =>
+    {
+        var users = given.GetProperty("differences").EnumerateArray().Select(Numbers).ToList();
+        var family = Enumerable.Range(0, users[0].Length).Select(j => (IReadOnlyList<double>)[.. users.Select(u => u[j])]).ToList();
+        Assert.Equal(Numbers(expected.GetProperty("studentised").GetProperty("single_step")), SignFlips.Adjust(family).PValues, Within(tolerance));
+        Assert.Equal(Numbers(expected.GetProperty("studentised").GetProperty("raw")), family.Select(f => SignFlips.PValue(f)), Within(tolerance));
+    });
+
+    [SkippableFact]
+    public void Token_F1_is_SQuADs() => Each("squad", (given, expected, tolerance) =>
+        Assert.Equal(expected.GetProperty("f1").GetDouble(), TokenF1.Score(given.GetProperty("prediction").GetString()!, [.. given.GetProperty("golds").EnumerateArray().Select(g => g.GetString()!)]), tolerance));
 
     [SkippableFact]
     public void The_smallest_detectable_difference_is_the_normal_approximation_of_the_power() => Each("power", (given, expected, tolerance) =>
@@ -62,7 +76,7 @@ public sealed class MetricReferenceTests
         // One-sided at alpha is two-sided at twice that.
         var alpha = given.GetProperty("alpha").GetDouble() * (given.GetProperty("alternative").GetString() == "two-sided" ? 1 : 2);
         var error = given.GetProperty("standard_deviation_of_differences").GetDouble() / Math.Sqrt(given.GetProperty("pairs").GetInt32());
-        Assert.Equal(expected.GetProperty("normal_approximation").GetDouble(), PairedComparison.SmallestDetectable(error, alpha, given.GetProperty("power").GetDouble()), Within(tolerance));
+        Assert.Equal(expected.GetProperty("normal_approximation").GetDouble(), PairedComparison.SmallestDetectable(error, Normal.InvCDF(0, 1, 1 - (alpha / 2)), power: given.GetProperty("power").GetDouble()), Within(tolerance));
     });
 
     [SkippableFact]
