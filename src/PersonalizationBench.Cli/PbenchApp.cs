@@ -1,4 +1,3 @@
-using System.CommandLine;
 using PersonalizationBench.Cli.Adapt;
 using PersonalizationBench.Cli.Bench;
 using PersonalizationBench.Cli.Commands;

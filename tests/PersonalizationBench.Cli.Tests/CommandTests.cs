@@ -22,12 +22,12 @@ public sealed partial class CommandTests : IDisposable
         Assert.Equal(0, await _desk.Run("validate", Study));
         Assert.Equal(
             """
-            experiments/colours.yaml: 4 cells: 1 bases, 1 datasets, 4 strategies (0 of them trained, 5 seeds each)
+            experiments/colours.yaml: 6 cells: 1 bases, 1 datasets, 4 strategies (0 of them trained, 5 seeds each)
             base               strategy  cells  done    to go   memory  as in
             tiny                   none      1     0  unknown  unknown
             tiny               majority      1     0  unknown  unknown
             tiny                 oracle      1     0  unknown  unknown
-            tiny  majority (wrong-user)      1     0  unknown  unknown
+            tiny  majority (wrong-user)      3     0  unknown  unknown
             to go: unknown: no earlier results of these strategies on these bases
 
             """, _desk.Output);
@@ -37,7 +37,7 @@ public sealed partial class CommandTests : IDisposable
     public async Task What_is_done_is_counted_and_what_is_not_is_estimated_from_earlier_results()
     {
         Assert.Equal(0, await _desk.Run("run", Study, "--only", "maj*"));
-        Assert.Equal(["majority", "majority"], RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv")).Select(r => r.Strategy));
+        Assert.Equal(["majority", "majority", "majority", "majority"], RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv")).Select(r => r.Strategy));
         Assert.Equal(0, await _desk.Run("run", Study, "--only", "none"));
         var more = _desk.Write("experiments/more.yaml", Desk.Study.Replace("study: colours", "study: more", StringComparison.Ordinal).Replace("users: 3", "users: 6", StringComparison.Ordinal));
         Assert.Equal(0, await _desk.Run("validate", Study));
@@ -54,8 +54,8 @@ public sealed partial class CommandTests : IDisposable
         Assert.Equal(0, await _desk.Run("run", Study, "--results", Path.Combine(_desk.Folder, "results")));
         Assert.DoesNotContain("published:", _desk.Output, StringComparison.Ordinal);
         Assert.Equal(0, await _desk.Run("run", Study));
-        Assert.Contains("\nhere: 4 cells in ", _desk.Output, StringComparison.Ordinal);
-        Assert.Contains("\npublished: 4 cells in ", _desk.Output, StringComparison.Ordinal);
+        Assert.Contains("\nhere: 6 cells in ", _desk.Output, StringComparison.Ordinal);
+        Assert.Contains("\npublished: 6 cells in ", _desk.Output, StringComparison.Ordinal);
         Assert.Contains("\nresults/colours → here:\nstrategy                 recall, %\nno personalisation     33.3 → 33.3\n", _desk.Output, StringComparison.Ordinal);
         Assert.All(_desk.Output.Split('\n'), line => Assert.InRange(line.Length, 0, 200));
         Assert.Equal(0, await _desk.Run("report", "colours", "--table", "latex"));
@@ -132,12 +132,12 @@ public sealed partial class CommandTests : IDisposable
         Golden.Check("run.txt", Times().Replace(_desk.Output, "#"));
         Assert.Equal("", _desk.Error);
         var runs = RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv"));
-        Assert.Equal(["none", "majority", "oracle", "majority"], runs.Select(r => r.Strategy));
+        Assert.Equal(["none", "majority", "oracle", "majority", "majority", "majority"], runs.Select(r => r.Strategy));
         Assert.All(runs, r => Assert.True(r.PeakRssAnswerBytes is null or > 1 << 20));
 
         var before = File.ReadAllText(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv"));
         Assert.Equal(0, await _desk.Run("run", Study));
-        Assert.Contains("4 of 4 cells are measured already\n", _desk.Output, StringComparison.Ordinal);
+        Assert.Contains("6 of 6 cells are measured already\n", _desk.Output, StringComparison.Ordinal);
         Assert.Equal(before, File.ReadAllText(Path.Combine(_desk.Folder, "runs", "colours", "runs.csv")));
     }
 

@@ -41,7 +41,7 @@ public sealed partial class OwnUsersPageTests : IDisposable
         Assert.True(await Run("validate", study) == 0, _output.ToString());
         Assert.True(await Run("run", study) == 0, _output.ToString());
         var runs = RecordCsv.ReadFile<RunRecord>(Path.Combine(_desk.Folder, "runs", "mine", "runs.csv"));
-        Assert.Equal(10, runs.Count);
+        Assert.Equal(12, runs.Count);
         Assert.All(runs, r => Assert.Equal((2, 4, "ok"), (r.Users, r.Probes, r.Status)));
         Assert.Equal(1, runs.Single(r => r.Strategy == "oracle").EvidenceRecall);
         Assert.Equal(["recall", "style"], RecordCsv.ReadFile<ProbeRecord>(Path.Combine(_desk.Folder, "runs", "mine", "probes.csv")).Select(p => p.Kind).Distinct().Order(StringComparer.Ordinal));

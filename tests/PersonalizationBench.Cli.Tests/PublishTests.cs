@@ -49,7 +49,7 @@ public sealed class PublishTests : IDisposable
             Assert.Contains("\"seed\":1,\"settings\":{", revision.Training, StringComparison.Ordinal);
             Assert.NotEqual(registry.Resolve("kept", "u0.lora-r2.s1").Data, revision.Data);
             Assert.Equal(revision.Data, registry.Resolve("kept", "u1.lora-r1.s2").Data);
-            Assert.Equal(["recall exact-match", "recall choice", "general texts bits-per-byte"], registry.Evaluations("kept", revision.Policy, 1).Select(e => e.Name));
+            Assert.Equal(["recall exact-match", "recall contains", "recall token-f1", "recall choice", "recall choice-normalized", "general texts bits-per-byte"], registry.Evaluations("kept", revision.Policy, 1).Select(e => e.Name));
         }
 
         // Resumed, nothing is trained; measured anew, the same bytes come out.
@@ -60,7 +60,7 @@ public sealed class PublishTests : IDisposable
         using (var registry = RegistryDatabase.Open(database, new FolderBlobs(blobs, bench.Clock), bench.Clock))
         {
             Assert.All(expected, policy => Assert.Single(registry.Revisions("kept", policy)));
-            Assert.All(expected, policy => Assert.Equal(3, registry.Evaluations("kept", policy, 1).Count));
+            Assert.All(expected, policy => Assert.Equal(6, registry.Evaluations("kept", policy, 1).Count));
             Assert.Equal(first, registry.Resolve("kept", "u1.lora-r2.s1").Digest);
         }
 

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using PersonalizationBench.Core;
 using PersonalizationBench.Evaluation.Simulations;
 using PersonalizationBench.Reporting.Benchmarks;

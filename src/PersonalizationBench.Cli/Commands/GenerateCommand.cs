@@ -1,4 +1,3 @@
-using System.CommandLine;
 using PersonalizationBench.Core;
 using PersonalizationBench.Models;
 using PersonalizationBench.Tokenizers.ChatTemplates;

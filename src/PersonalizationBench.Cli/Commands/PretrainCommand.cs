@@ -1,4 +1,3 @@
-using System.CommandLine;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Yaml;
 using PersonalizationBench.Pretraining;

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Globalization;
 using PersonalizationBench.Cli.Output;
 using PersonalizationBench.Cli.Serve;

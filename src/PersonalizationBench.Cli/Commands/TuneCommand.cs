@@ -1,4 +1,3 @@
-using System.CommandLine;
 using PersonalizationBench.Cli.Output;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;

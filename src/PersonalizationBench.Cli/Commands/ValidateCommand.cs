@@ -1,4 +1,3 @@
-using System.CommandLine;
 using PersonalizationBench.Cli.Output;
 using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Runner.Results;

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using PersonalizationBench.Serving;
 
 namespace PersonalizationBench.Cli.Serve;
