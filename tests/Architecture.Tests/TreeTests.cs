@@ -48,7 +48,7 @@ public sealed class TreeTests
     [
         "Program.cs", "PbenchApp.cs", "Workbench.cs", // what is started, with what
         "Output/LiveProgress.cs", "Output/ResultTable.cs", // how it looks on a terminal
-        "Bench/ServerTrial.cs", "Commands/CompatibilityPage.cs", "Serve/RegistryOptions.cs", "Serve/CodeVersion.cs", // what several commands share
+        "Bench/ServerTrial.cs", "Commands/CompatibilityPage.cs", "Serve/RegistryOptions.cs", // what several commands share
         "Adapt/LoraMethod.cs", "Serve/StudyPublishing.cs", // where one project's interface gets another's implementation
     ];
 

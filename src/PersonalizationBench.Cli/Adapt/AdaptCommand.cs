@@ -2,6 +2,7 @@ using System.Globalization;
 using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Core;
 using PersonalizationBench.Data.Adapt;
+using PersonalizationBench.Runner.Results;
 using PersonalizationBench.Serving;
 using PersonalizationBench.Strategies.Lora;
 
@@ -36,7 +37,7 @@ internal static class AdaptCommand
             var ((method, options), documents) = (training.Of(parse, bench), source.Of(parse, id));
             using var opened = server.IsAsked(parse) ? null : registry.Open(parse, bench.Clock);
             using IRevisionStore store = opened is null ? server.Open(parse) : new RegistryRevisions(opened, parse.GetValue(owner) ?? throw new PbenchException("--owner: missing; expected whose policy it is"));
-            var (read, outcome) = await new Adaptation(bench.Bases, method, store, bench.Clock, CodeVersion.Now()).RunAsync(id, at, parse.GetRequiredValue(name), documents, options, cancellation);
+            var (read, outcome) = await new Adaptation(bench.Bases, method, store, bench.Clock, RunEnvironment.CodeVersion()).RunAsync(id, at, parse.GetRequiredValue(name), documents, options, cancellation);
             Print(bench, outcome);
             if (outcome.Fate != AdaptFate.Published)
             {

@@ -4,6 +4,7 @@ using PersonalizationBench.Cli.Adapt;
 using PersonalizationBench.Cli.Serve;
 using PersonalizationBench.Core;
 using PersonalizationBench.Reporting.Benchmarks;
+using PersonalizationBench.Runner.Results;
 using PersonalizationBench.Strategies.Lora;
 
 namespace PersonalizationBench.Cli.Bench;
@@ -32,7 +33,7 @@ internal static class AdaptBenchCommand
                 if (parse.GetValue(count) < 1) throw new PbenchException($"{count.Name}: expected at least 1, found {parse.GetValue(count)}");
             var name = parse.GetRequiredValue(s_base);
             var training = new LoraStrategyOptions { Epochs = parse.GetValue(s_epochs), Batch = parse.GetValue(s_batch), LearningRate = parse.GetValue(s_rate) };
-            var benchmark = new AdaptBenchmark(workbench.Bases, workbench.Clock, name, new LoraMethod(workbench.Strategies, parse.GetValue(s_rank), training), parse.GetValue(s_rank), CodeVersion.Now());
+            var benchmark = new AdaptBenchmark(workbench.Bases, workbench.Clock, name, new LoraMethod(workbench.Strategies, parse.GetValue(s_rank), training), parse.GetValue(s_rank), RunEnvironment.CodeVersion());
             var records = await benchmark.MeasureAsync(parse.GetValue(s_users), parse.GetValue(s_documents), parse.GetRequiredValue(s_replay), r => workbench.Output.WriteLine(AdaptPage.Line(r)), cancellation);
             var folder = parse.GetValue(s_output) ?? Path.Combine(workbench.ResultsFolder, "adapt");
             var settings = new JsonObject { ["users"] = parse.GetValue(s_users), ["documents"] = parse.GetValue(s_documents), ["rank"] = parse.GetValue(s_rank), ["epochs"] = training.Epochs, ["batch"] = training.Batch, ["learning_rate"] = training.LearningRate };

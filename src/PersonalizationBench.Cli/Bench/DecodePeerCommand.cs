@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Core;
@@ -51,14 +50,7 @@ internal static class DecodePeerCommand
     /// the same command in a process that was started so.
     /// </summary>
     /// <returns>That process's exit status; null where this one is it, or one thread has nobody to wait for.</returns>
-    private static int? WithTheirWaits(ParseResult parse)
-    {
-        if (Engine.Threads == 1 || Environment.GetEnvironmentVariable(Engine.SpinVariable) is not null) return null;
-        var command = ThisProgram.Command.Concat(parse.Tokens.Select(t => t.Value)).ToList();
-        var start = new ProcessStartInfo(command[0], command.Skip(1));
-        start.Environment[Engine.SpinVariable] = "300000";
-        using var process = Process.Start(start)!;
-        process.WaitForExit();
-        return process.ExitCode;
-    }
+    private static int? WithTheirWaits(ParseResult parse) => Engine.Threads == 1 || Environment.GetEnvironmentVariable(Engine.SpinVariable) is not null
+        ? null
+        : ThisProgram.Run(parse.Tokens.Select(t => t.Value), new Dictionary<string, string> { [Engine.SpinVariable] = "300000" });
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using PersonalizationBench.Benchmarks;
 using PersonalizationBench.Core;
 using PersonalizationBench.Core.Csv;
@@ -45,8 +44,7 @@ internal static class KernelsCommand
         // A process for each level: the operators' libraries are held to it by what they read when they are loaded.
         foreach (var level in levels)
         {
-            cancellation.ThrowIfCancellationRequested();
-            var measured = At(level, rounds);
+            var measured = At(level, rounds, cancellation);
             records.AddRange(measured);
             bench.Output.WriteLine(FormattableString.Invariant($"{KernelLibrary.Name(level)}: the kernel is faster in {measured.Count(r => r.KernelUs <= r.OperatorsUs)} of {measured.Count} rows"));
             foreach (var r in measured.Where(r => r.KernelUs > r.OperatorsUs))
@@ -58,14 +56,10 @@ internal static class KernelsCommand
         return 0;
     }
 
-    private static List<KernelTimeRecord> At(KernelLevel level, int rounds)
+    private static List<KernelTimeRecord> At(KernelLevel level, int rounds, CancellationToken cancellation)
     {
-        var program = ThisProgram.Command;
-        var start = new ProcessStartInfo(program[0], [.. program.Skip(1), "bench", Times, s_rounds.Name, FormattableString.Invariant($"{rounds}")]) { RedirectStandardOutput = true };
-        InstructionSet.Apply(new Dictionary<string, string>(InstructionSet.SettingsOf(level)) { [KernelLibrary.Variable] = KernelLibrary.Name(level) }, start);
-        using var process = Process.Start(start)!;
-        var measured = RecordCsv.Read<KernelTimeRecord>(process.StandardOutput, Times);
-        process.WaitForExit();
-        return process.ExitCode == 0 ? measured : throw new PbenchException($"{Times} at {KernelLibrary.Name(level)} ended with status {process.ExitCode}");
+        var settings = new Dictionary<string, string>(InstructionSet.SettingsOf(level)) { [KernelLibrary.Variable] = KernelLibrary.Name(level) };
+        using var table = new StringReader(ThisProgram.Output(["bench", Times, s_rounds.Name, FormattableString.Invariant($"{rounds}")], cancellation, settings));
+        return RecordCsv.Read<KernelTimeRecord>(table, Times);
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -41,17 +40,8 @@ internal static class MemoryCommand
         return command;
     }
 
-    private static MemoryRecord InItsOwnProcess(int index, CancellationToken cancellation)
-    {
-        cancellation.ThrowIfCancellationRequested();
-        string[] command = [.. ThisProgram.Command, "bench", "memory", s_case.Name, index.ToString(CultureInfo.InvariantCulture)];
-        using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true })!;
-        using var stop = cancellation.Register(process.Kill);
-        var said = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        cancellation.ThrowIfCancellationRequested();
-        return process.ExitCode == 0 ? JsonSerializer.Deserialize<MemoryRecord>(said)! : throw new PbenchException($"case {index}: the process ended with status {process.ExitCode}");
-    }
+    private static MemoryRecord InItsOwnProcess(int index, CancellationToken cancellation) =>
+        JsonSerializer.Deserialize<MemoryRecord>(ThisProgram.Output(["bench", "memory", s_case.Name, index.ToString(CultureInfo.InvariantCulture)], cancellation))!;
 
     private static long? Above(Action work)
     {

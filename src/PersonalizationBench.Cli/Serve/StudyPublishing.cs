@@ -24,7 +24,7 @@ internal sealed class StudyPublishing : IPersonalModelsSink, IDisposable
     {
         (_bench, _spec, _owner, _cells) = (bench, spec, Owner(plan, spec), Published(plan, spec));
         var registry = RegistryDatabase.Open(spec.Registry, BlobStores.Open(spec.Blobs, bench.Clock), bench.Clock);
-        _publisher = new StudyPublisher(registry, plan.Name, _owner, spec.Pointer, CodeVersion.Now(), [.. _cells.Select(Named)]);
+        _publisher = new StudyPublisher(registry, plan.Name, _owner, spec.Pointer, RunEnvironment.CodeVersion(), [.. _cells.Select(Named)]);
     }
 
     /// <summary>Null where the study publishes nothing. The registry is made where it is missing.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using PersonalizationBench.Core;
 
 namespace PersonalizationBench.Runner.Results;
 
@@ -17,6 +18,9 @@ public sealed record RunEnvironment(string Processor, int Cores, long MemoryByte
 
     /// <summary>As the kernel names it, and else the architecture.</summary>
     public static string ProcessorName { get; } = ReadProcessorName();
+
+    /// <summary>What a revision's provenance says of the code that trained it.</summary>
+    public static string CodeVersion() => $"pbench {typeof(RunEnvironment).Assembly.GetName().Version}, measurement {Measurement.Version}, {FindCommit() ?? "outside a repository"}";
 
     private static string ReadProcessorName()
     {
