@@ -126,7 +126,7 @@ public sealed class MistakesTests : IDisposable
 
     [Theory]
     [InlineData("\"user\": \"dan\", \"id\": \"d1\"", "\"usr\": \"dan\", \"id\": \"d1\"", "'usr'", "did you mean 'user'?")]
-    [InlineData("\"user\": \"dan\", \"prompt\"", "\"user\": \"dann\", \"prompt\"", "user", "did you mean 'dan'?")]
+    [InlineData("\"user\": \"dan\", \"prompt\"", "\"user\": \"daan\", \"prompt\"", "user", "did you mean 'dan'?")]
     [InlineData("\"text\": \"I play go.\"", "\"txt\": \"I play go.\"", "'txt'", "did you mean 'text'?")]
     [InlineData("\"text\": \"I play go.\"", "\"text\": 3", "text", "expected a string, found 3")]
     [InlineData("\"kind\": \"diary\", \"text\": \"I moved", "\"knd\": \"diary\", \"text\": \"I moved", "'knd'", "did you mean 'kind'?")]
