@@ -11,7 +11,7 @@ public static class Markdown
     public static string Of(StudyResults results)
     {
         var text = new StringBuilder($"### {results.Name}\n\n{TuningLine.Of(results)}\n\n");
-        if (Tables.Contrasts(results) is { } contrasts) text.Append("Declared before measuring:\n\n").Append(contrasts.ToMarkdown()).Append('\n');
+        if (Tables.Contrasts(results) is { } contrasts) text.Append("Declared in the study file:\n\n").Append(contrasts.ToMarkdown()).Append('\n');
         foreach (var sentence in Headline.Of(results)) text.Append("- ").Append(sentence).Append('\n');
         text.Append('\n').Append(results.Table().ToMarkdown()).Append('\n').Append(Legend).Append('\n');
         if (Tables.Anticipation(results) is { } anticipation) text.Append("\nBy whether the kind of question was in the study material:\n\n").Append(anticipation.ToMarkdown());
